@@ -1,0 +1,5 @@
+// The public surface; documented in index.d.ts.
+
+export { nativeAdapter } from "./js/database.js";
+export { NativeAdapterError } from "./js/errors.js";
+export { password } from "./js/password.js";

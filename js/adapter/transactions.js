@@ -1,0 +1,122 @@
+// Transactions on a native handle: nested ones are savepoints, and however the callback ends,
+// nothing stays open.
+
+import { unwrap } from "../native.js";
+
+/**
+ * @typedef {import("../../binding.js").Database} Database
+ * @typedef {import("../../binding.js").Transaction} Transaction
+ * @typedef {import("./operations.js").Run} Run
+ */
+
+/**
+ * Runs `callback` in a transaction of its own; it commits when the callback's promise resolves.
+ *
+ * @template T
+ * @param {Database} database
+ * @param {(transaction: Nested) => Promise<T>} callback
+ * @returns {Promise<T>}
+ */
+export async function inTransaction(database, callback) {
+  const handle = unwrap(database.beginNow()) ?? unwrap(await database.begin());
+  const transaction = new Nested(handle, 0);
+  return settle(
+    () => callback(transaction),
+    () => step(handle, "Commit", 0),
+    () => step(handle, "Rollback", 0),
+  );
+}
+
+/** An open transaction, at some depth of nesting. */
+export class Nested {
+  #handle;
+  #depth;
+  /** The nested transactions of one level take turns: savepoints are a stack. */
+  #last = Promise.resolve();
+
+  /**
+   * @param {Transaction} handle
+   * @param {number} depth
+   */
+  constructor(handle, depth) {
+    this.#handle = handle;
+    this.#depth = depth;
+  }
+
+  /** @type {Run} */
+  run = (plan, values) => runOn(this.#handle, plan, values);
+
+  /**
+   * Runs `callback` in a savepoint: if it fails, only what it did is undone.
+   *
+   * @template T
+   * @param {(transaction: Nested) => Promise<T>} callback
+   * @returns {Promise<T>}
+   */
+  nested(callback) {
+    const result = this.#last.then(() => this.#inSavepoint(callback));
+    this.#last = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  /**
+   * @template T
+   * @param {(transaction: Nested) => Promise<T>} callback
+   */
+  async #inSavepoint(callback) {
+    const depth = this.#depth + 1;
+    await step(this.#handle, "Savepoint", depth);
+    return settle(
+      () => callback(new Nested(this.#handle, depth)),
+      () => step(this.#handle, "Release", depth),
+      async () => {
+        await step(this.#handle, "RollbackTo", depth);
+        await step(this.#handle, "Release", depth);
+      },
+    );
+  }
+}
+
+/**
+ * Runs a plan at once where that cannot wait, else off this thread.
+ *
+ * @param {Database | Transaction} handle
+ * @param {import("./plans.js").Plan} plan
+ * @param {unknown[]} values
+ */
+export function runOn(handle, plan, values) {
+  return unwrap(handle.runNow(plan.id, values)) ?? handle.run(plan.id, values).then(unwrap);
+}
+
+/**
+ * @template T
+ * @param {() => Promise<T>} work
+ * @param {() => Promise<void>} keep
+ * @param {() => Promise<void>} undo
+ */
+async function settle(work, keep, undo) {
+  let result;
+  try {
+    result = await work();
+  } catch (error) {
+    // What failed first is what the caller has to hear; a transaction that cannot be rolled back
+    // has been, by the database, or its connection is closed.
+    await undo().catch(() => {});
+    throw error;
+  }
+  await keep();
+  return result;
+}
+
+/**
+ * @param {Transaction} handle
+ * @param {"Commit" | "Rollback" | "Savepoint" | "Release" | "RollbackTo"} name
+ * @param {number} depth
+ */
+async function step(handle, name, depth) {
+  const named = /** @type {any} */ (name);
+  if (unwrap(handle.stepNow(named, depth)) === null) unwrap(await handle.step(named, depth));
+}

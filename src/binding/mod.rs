@@ -1,0 +1,13 @@
+//! The border to Node: the only place that imports napi.
+//!
+//! Nothing here decides anything about databases or passwords; it converts arguments, starts
+//! work and converts results.
+
+// Only Node calls what `#[napi]` exports.
+#![allow(dead_code)]
+
+mod convert;
+mod database;
+mod outcome;
+mod password;
+mod transaction;

@@ -1,0 +1,7 @@
+//! Databases: statements in, rows out. Knows nothing of Better Auth or of JavaScript.
+
+pub mod sqlite;
+mod statement;
+
+pub use sqlite::{Step, Transaction};
+pub use statement::{Access, Column, Keep, Parameter, Rows, Statement};

@@ -1,0 +1,235 @@
+//! Where the database is and how it is opened.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub location: Location,
+    /// How long to wait for a lock that another process holds.
+    pub busy_timeout: Duration,
+    /// How long to wait for the turn to write within this process.
+    pub acquire_timeout: Duration,
+    /// `true`: a commit is on the disk before it returns, also after power loss.
+    pub full_sync: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Location {
+    Memory,
+    File(PathBuf),
+}
+
+/// Options as `nativeAdapter` passes them, durations in milliseconds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Options {
+    pub busy_timeout_ms: Option<u64>,
+    pub acquire_timeout_ms: Option<u64>,
+    pub synchronous: Option<Synchronous>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Synchronous {
+    Normal,
+    Full,
+}
+
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Config {
+    /// Reads `sqlite:path`, `sqlite://path`, `sqlite::memory:`, `file:path`, `file:///path` and
+    /// `:memory:`. Relative paths start at `directory`. Percent escapes are decoded.
+    pub fn parse(url: &str, options: Options, directory: &Path) -> Result<Self> {
+        let rest = ["sqlite:", "file:"]
+            .iter()
+            .find_map(|scheme| strip_scheme(url, scheme))
+            .unwrap_or(url);
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut config = Self {
+            location: location(path, directory)?,
+            busy_timeout: BUSY_TIMEOUT,
+            acquire_timeout: ACQUIRE_TIMEOUT,
+            full_sync: false,
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            config.set_parameter(name, value)?;
+        }
+        if let Some(milliseconds) = options.busy_timeout_ms {
+            config.busy_timeout = Duration::from_millis(milliseconds);
+        }
+        if let Some(milliseconds) = options.acquire_timeout_ms {
+            config.acquire_timeout = Duration::from_millis(milliseconds);
+        }
+        if let Some(synchronous) = options.synchronous {
+            config.full_sync = synchronous == Synchronous::Full;
+        }
+        Ok(config)
+    }
+
+    pub fn is_memory(&self) -> bool {
+        self.location == Location::Memory
+    }
+
+    /// The database as messages name it.
+    pub fn name(&self) -> String {
+        match &self.location {
+            Location::Memory => ":memory:".to_owned(),
+            Location::File(path) => path.display().to_string(),
+        }
+    }
+
+    fn set_parameter(&mut self, name: &str, value: &str) -> Result<()> {
+        let milliseconds = || {
+            value.parse().map(Duration::from_millis).map_err(|_| {
+                Error::invalid_input(format!(
+                    "the URL parameter {name} must be a number of milliseconds"
+                ))
+            })
+        };
+        match name {
+            "busy_timeout" => self.busy_timeout = milliseconds()?,
+            "acquire_timeout" => self.acquire_timeout = milliseconds()?,
+            "synchronous" if value == "normal" => self.full_sync = false,
+            "synchronous" if value == "full" => self.full_sync = true,
+            "synchronous" => {
+                return Err(Error::invalid_input(
+                    "the URL parameter synchronous must be normal or full",
+                ));
+            }
+            _ => {
+                return Err(Error::invalid_input(format!(
+                    "a SQLite URL has no parameter \"{name}\"; it may have busy_timeout, \
+                     acquire_timeout and synchronous"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn strip_scheme<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
+    let head = url.get(..scheme.len())?;
+    head.eq_ignore_ascii_case(scheme)
+        .then(|| &url[scheme.len()..])
+}
+
+fn location(path: &str, directory: &Path) -> Result<Location> {
+    if path == ":memory:" || path == "//:memory:" {
+        return Ok(Location::Memory);
+    }
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() {
+        return Err(Error::invalid_input(
+            "the SQLite URL names no file; write sqlite:./auth.db, or sqlite::memory: for a \
+             database that lives as long as the process",
+        ));
+    }
+    Ok(Location::File(directory.join(percent_decode(path)?)))
+}
+
+fn percent_decode(path: &str) -> Result<String> {
+    let malformed =
+        || Error::invalid_input("the path in the SQLite URL has a malformed percent escape");
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || {
+            let digit = rest.next().ok_or_else(malformed)?;
+            char::from(digit).to_digit(16).ok_or_else(malformed)
+        };
+        let value = digit()? * 16 + digit()?;
+        // Two hexadecimal digits are below 256.
+        bytes.push(value as u8);
+    }
+    String::from_utf8(bytes).map_err(|_| malformed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<Config> {
+        Config::parse(url, Options::default(), Path::new("/app"))
+    }
+
+    fn file(url: &str) -> PathBuf {
+        match parse(url).unwrap().location {
+            Location::File(path) => path,
+            Location::Memory => panic!("{url} is no file"),
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_file_names_it() {
+        assert_eq!(file("sqlite:./auth.db"), Path::new("/app/./auth.db"));
+        assert_eq!(file("sqlite:auth.db"), Path::new("/app/auth.db"));
+        assert_eq!(file("sqlite://auth.db"), Path::new("/app/auth.db"));
+        assert_eq!(file("sqlite:///var/auth.db"), Path::new("/var/auth.db"));
+        assert_eq!(file("file:./x.db"), Path::new("/app/./x.db"));
+        assert_eq!(file("file:///var/x.db"), Path::new("/var/x.db"));
+        assert_eq!(file("SQLITE:/var/x.db"), Path::new("/var/x.db"));
+        assert_eq!(
+            file("sqlite:a%20b%3F.db?busy_timeout=10"),
+            Path::new("/app/a b?.db")
+        );
+    }
+
+    #[test]
+    fn memory_is_recognised() {
+        for url in [
+            "sqlite::memory:",
+            "sqlite://:memory:",
+            ":memory:",
+            "file::memory:",
+        ] {
+            assert_eq!(parse(url).unwrap().location, Location::Memory, "{url}");
+        }
+    }
+
+    #[test]
+    fn options_override_parameters_override_defaults() {
+        let config = parse("sqlite:a.db?busy_timeout=10&synchronous=full").unwrap();
+        assert_eq!(config.busy_timeout, Duration::from_millis(10));
+        assert!(config.full_sync);
+        let options = Options {
+            busy_timeout_ms: Some(20),
+            synchronous: Some(Synchronous::Normal),
+            ..Options::default()
+        };
+        let config = Config::parse(
+            "sqlite:a.db?busy_timeout=10&synchronous=full",
+            options,
+            Path::new("/"),
+        )
+        .unwrap();
+        assert_eq!(config.busy_timeout, Duration::from_millis(20));
+        assert!(!config.full_sync);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for url in [
+            "sqlite:",
+            "sqlite://",
+            "file:",
+            "sqlite:a.db?busy_timeout=soon",
+            "sqlite:a.db?mode=ro",
+            "sqlite:a%2.db",
+            "sqlite:a%ff.db",
+        ] {
+            assert!(parse(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! One SQLite connection: how it is set up, and how a statement runs on it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::OpenFlags;
+
+use super::checkpoint::WalSize;
+use super::config::{Config, Location};
+use super::{decode, encode, error, fold};
+use crate::engine::{Keep, Rows, Statement};
+use crate::error::Result;
+use crate::value::Value;
+
+/// How long a statement may take on the caller's thread before it is moved off it, in steps of
+/// SQLite's virtual machine; about a millisecond.
+const INLINE_STEPS: u32 = 50_000;
+const STEPS_PER_CHECK: u32 = 1_000;
+
+/// A statement that took this long is wide from then on; one that takes less than half is not.
+const WIDE: Duration = Duration::from_millis(2);
+
+/// Distinct statements kept prepared. Every shape of operation is one, and an application has a
+/// few dozen.
+const PREPARED_STATEMENTS: usize = 512;
+
+pub struct Connection {
+    raw: rusqlite::Connection,
+    budget: Arc<Budget>,
+    patience: Patience,
+    busy_timeout: Duration,
+    // Declared after `raw`, whose write-ahead hook refers to it.
+    wal_size: WalSize,
+}
+
+/// What a statement does when it would have to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Stop, to be run again where it may wait.
+    None,
+    /// Stop when a lock is held, but not when it takes long: a write that is interrupted inside
+    /// a transaction would roll all of it back.
+    ForWork,
+    /// Wait for locks up to the busy timeout.
+    ForLocks,
+}
+
+/// What running with little patience came to.
+pub enum Ran {
+    Rows(Rows),
+    WouldWait,
+}
+
+/// Checks left before the running statement is interrupted.
+struct Budget(AtomicU32);
+
+impl Budget {
+    const UNLIMITED: u32 = u32::MAX;
+
+    /// Whether the statement has to stop.
+    fn spend(&self) -> bool {
+        match self.0.load(Ordering::Relaxed) {
+            Self::UNLIMITED => false,
+            0 => true,
+            left => {
+                self.0.store(left - 1, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+}
+
+impl Connection {
+    pub fn open(config: &Config) -> Result<Self> {
+        Self::open_raw(config).map_err(|error| error::from_open(&error, config))
+    }
+
+    fn open_raw(config: &Config) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let raw = match &config.location {
+            Location::Memory => rusqlite::Connection::open_in_memory_with_flags(flags)?,
+            Location::File(path) => rusqlite::Connection::open_with_flags(path, flags)?,
+        };
+        raw.busy_timeout(config.busy_timeout)?;
+        set_up(&raw, config)?;
+
+        let budget = Arc::new(Budget(AtomicU32::new(Budget::UNLIMITED)));
+        let spending = budget.clone();
+        raw.progress_handler(STEPS_PER_CHECK as i32, Some(move || spending.spend()))?;
+        let wal_size = WalSize::watch(&raw);
+        Ok(Self {
+            raw,
+            budget,
+            patience: Patience::ForLocks,
+            busy_timeout: config.busy_timeout,
+            wal_size,
+        })
+    }
+
+    /// Runs where it may not wait. Notes whether the statement is one to keep off this thread.
+    pub fn run_now(
+        &mut self,
+        statement: &Statement,
+        values: &[Value],
+        patience: Patience,
+    ) -> Result<Ran> {
+        self.be(patience)?;
+        let started = Instant::now();
+        let result = self.execute(statement, values);
+        if started.elapsed() >= WIDE {
+            statement.set_wide(true);
+        }
+        match result {
+            Ok(rows) => Ok(Ran::Rows(rows)),
+            Err(Failure::Sqlite(error)) if error::would_wait(&error) => Ok(Ran::WouldWait),
+            Err(failure) => Err(failure.explain(statement)),
+        }
+    }
+
+    /// Runs where it may wait.
+    pub fn run(&mut self, statement: &Statement, values: &[Value]) -> Result<Rows> {
+        self.be(Patience::ForLocks)?;
+        let started = Instant::now();
+        let rows = self
+            .execute(statement, values)
+            .map_err(|failure| failure.explain(statement))?;
+        if started.elapsed() < WIDE / 2 {
+            statement.set_wide(false);
+        }
+        Ok(rows)
+    }
+
+    /// Runs a statement without values or rows; `false` means it would have to wait.
+    pub fn control(&mut self, sql: &str, attempt: &str, patience: Patience) -> Result<bool> {
+        self.be(patience)?;
+        match self
+            .raw
+            .prepare_cached(sql)
+            .and_then(|mut prepared| prepared.execute([]))
+        {
+            Ok(_) => Ok(true),
+            Err(error) if patience != Patience::ForLocks && error::would_wait(&error) => Ok(false),
+            Err(error) => Err(error::from_control(&error, attempt)),
+        }
+    }
+
+    /// The driver's connection, for reading the schema and for check-points.
+    pub fn raw(&self) -> &rusqlite::Connection {
+        &self.raw
+    }
+
+    /// Runs `work` in one transaction, without foreign keys acting while tables change.
+    pub fn change_schema<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.control(
+            "PRAGMA foreign_keys = OFF",
+            "suspend foreign keys",
+            Patience::ForLocks,
+        )?;
+        let result = self.in_one_transaction(work);
+        self.control(
+            "PRAGMA foreign_keys = ON",
+            "resume foreign keys",
+            Patience::ForLocks,
+        )?;
+        result
+    }
+
+    fn in_one_transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.control("BEGIN IMMEDIATE", "begin a transaction", Patience::ForLocks)?;
+        let result = work(self).and_then(|value| {
+            self.control("COMMIT", "commit", Patience::ForLocks)?;
+            Ok(value)
+        });
+        if self.in_transaction() {
+            self.control("ROLLBACK", "roll back", Patience::ForLocks)?;
+        }
+        result
+    }
+
+    pub fn in_transaction(&self) -> bool {
+        !self.raw.is_autocommit()
+    }
+
+    /// Pages in the write-ahead log after this connection's last commit.
+    pub fn wal_pages(&self) -> u32 {
+        self.wal_size.pages()
+    }
+
+    fn be(&mut self, patience: Patience) -> Result<()> {
+        let steps = match patience {
+            Patience::None => INLINE_STEPS / STEPS_PER_CHECK,
+            Patience::ForWork | Patience::ForLocks => Budget::UNLIMITED,
+        };
+        self.budget.0.store(steps, Ordering::Relaxed);
+        let waits = patience == Patience::ForLocks;
+        if waits != (self.patience == Patience::ForLocks) {
+            let timeout = if waits {
+                self.busy_timeout
+            } else {
+                Duration::ZERO
+            };
+            self.raw
+                .busy_timeout(timeout)
+                .map_err(|error| error::from_control(&error, "set the busy timeout"))?;
+        }
+        self.patience = patience;
+        Ok(())
+    }
+
+    /// Steps to the end even when only the first row is kept: a statement that is left early
+    /// commits unseen, and with it a late error is lost.
+    fn execute(
+        &self,
+        statement: &Statement,
+        values: &[Value],
+    ) -> std::result::Result<Rows, Failure> {
+        let mut prepared = self.raw.prepare_cached(&statement.sql)?;
+        encode::bind(&mut prepared, statement, values)?;
+        if statement.keep == Keep::Changes {
+            let changes = prepared.raw_execute()?;
+            return Ok(vec![Value::Integer(changes as i64)]);
+        }
+        let mut cells = Rows::new();
+        let mut undecodable = None;
+        let mut rows = prepared.raw_query();
+        while let Some(row) = rows.next()? {
+            if statement.keep == Keep::First && !cells.is_empty() {
+                continue;
+            }
+            for (index, column) in statement.columns.iter().enumerate() {
+                match decode::decode(column, row.get_ref(index)?, statement) {
+                    Ok(cell) => cells.push(cell),
+                    Err(error) => {
+                        undecodable.get_or_insert(error);
+                    }
+                }
+            }
+        }
+        match undecodable {
+            Some(error) => Err(Failure::Told(error)),
+            None => Ok(cells),
+        }
+    }
+}
+
+/// A failure before it is known whether anybody has to hear of it.
+enum Failure {
+    Sqlite(rusqlite::Error),
+    Told(crate::error::Error),
+}
+
+impl Failure {
+    fn explain(self, statement: &Statement) -> crate::error::Error {
+        match self {
+            Self::Sqlite(error) => error::from_sqlite(error, statement),
+            Self::Told(error) => error,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<crate::error::Error> for Failure {
+    fn from(error: crate::error::Error) -> Self {
+        Self::Told(error)
+    }
+}
+
+fn set_up(raw: &rusqlite::Connection, config: &Config) -> rusqlite::Result<()> {
+    let read_only = raw.is_readonly(rusqlite::MAIN_DB)?;
+    if !config.is_memory() && !read_only {
+        // Switching needs the database for itself; asking first does not.
+        let mode: String = raw.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        if mode != "wal" {
+            raw.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        }
+        // Check-points write the database file and sync it: not on the caller's thread.
+        raw.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
+    }
+    raw.pragma_update(
+        None,
+        "synchronous",
+        if config.full_sync { "FULL" } else { "NORMAL" },
+    )?;
+    raw.pragma_update(None, "foreign_keys", true)?;
+    raw.pragma_update(None, "trusted_schema", false)?;
+    raw.pragma_update(None, "temp_store", "MEMORY")?;
+    // In KiB where negative: 16 MiB, filled as needed.
+    raw.pragma_update(None, "cache_size", -16_384)?;
+    raw.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    rusqlite::vtab::array::load_module(raw)?;
+    fold::register(raw)
+}

@@ -1,0 +1,115 @@
+//! A compiled statement: its text, the order of its parameters and how its rows decode.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Code, Error, Result};
+use crate::value::{Kind, Value};
+
+/// What one placeholder is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Index into the values of the call.
+    pub slot: usize,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Column {
+    Scalar(Kind),
+    /// A nested JSON array of rows with cells of these kinds.
+    Rows(Vec<Kind>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+}
+
+/// What a call gets of what the statement gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    First,
+    All,
+    /// One cell: how many rows were changed.
+    Changes,
+}
+
+/// The cells of all rows, row after row.
+pub type Rows = Vec<Value>;
+
+#[derive(Debug)]
+pub struct Statement {
+    /// The identity of the statement for every cache of prepared statements.
+    pub sql: Arc<str>,
+    pub parameters: Vec<Parameter>,
+    pub columns: Vec<Column>,
+    pub access: Access,
+    pub keep: Keep,
+    /// For messages: Better Auth's name of the operation, and its table.
+    pub operation: &'static str,
+    pub table: String,
+    /// How many values a call has to pass.
+    slots: usize,
+    /// Whether it never runs on a thread that serves others.
+    always_wide: bool,
+    found_wide: AtomicBool,
+}
+
+impl Statement {
+    pub fn new(
+        sql: String,
+        parameters: Vec<Parameter>,
+        columns: Vec<Column>,
+        access: Access,
+        keep: Keep,
+        operation: &'static str,
+        table: &str,
+    ) -> Self {
+        let slots = parameters
+            .iter()
+            .map(|parameter| parameter.slot + 1)
+            .max()
+            .unwrap_or(0);
+        Self {
+            sql: sql.into(),
+            parameters,
+            columns,
+            access,
+            keep,
+            operation,
+            table: table.to_owned(),
+            slots,
+            always_wide: false,
+            found_wide: AtomicBool::new(false),
+        }
+    }
+
+    pub fn always_wide(mut self) -> Self {
+        self.always_wide = true;
+        self
+    }
+
+    /// Whether it took so long the last time that it must not run on a thread that serves others.
+    pub fn is_wide(&self) -> bool {
+        self.always_wide || self.found_wide.load(Ordering::Relaxed)
+    }
+
+    pub fn set_wide(&self, wide: bool) {
+        self.found_wide.store(wide, Ordering::Relaxed);
+    }
+
+    pub fn check_values(&self, values: &[Value]) -> Result<()> {
+        if values.len() >= self.slots {
+            return Ok(());
+        }
+        let message = format!(
+            "{} takes {} values but got {}",
+            self.operation,
+            self.slots,
+            values.len()
+        );
+        Err(Error::new(Code::Internal, message).with_table(&self.table))
+    }
+}

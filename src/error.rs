@@ -1,0 +1,169 @@
+//! The one error of the core: a stable code and what the reader needs to fix it.
+//!
+//! Messages name operations, tables, columns and files. They never carry a bound value, a
+//! password, a token or a connection string: what goes in here goes into logs.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+/// A stable error code; its spelling is part of the public API (see `index.d.ts`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// A unique or primary-key constraint was violated.
+    UniqueViolation,
+    /// A foreign key points nowhere, or a referenced row cannot be removed.
+    ForeignKeyViolation,
+    /// A required column got no value.
+    NotNullViolation,
+    /// A CHECK constraint was violated.
+    CheckViolation,
+    /// Waiting for a connection, or for the turn to write, took too long.
+    PoolTimeout,
+    /// The database could not be opened or reached.
+    ConnectFailed,
+    /// Another process kept the database locked for longer than the busy timeout.
+    DatabaseLocked,
+    /// The database or its file may only be read.
+    ReadOnly,
+    /// The disk is full, failing, or holds a damaged database.
+    StorageFailed,
+    /// A table or column is missing or differs: the schema needs a migration.
+    SchemaMismatch,
+    /// A migration would fail on, or lose, rows that exist.
+    UnsafeMigration,
+    /// A stored value cannot be returned as the type its field declares.
+    DecodeFailed,
+    /// An argument cannot be used as given.
+    InvalidInput,
+    /// The transaction has already been committed or rolled back.
+    TransactionClosed,
+    /// A bounded queue is full.
+    Overloaded,
+    /// A stored password hash is not in a known format.
+    InvalidHash,
+    /// The handle was used after `close()`.
+    Closed,
+    /// A defect in this package.
+    Internal,
+}
+
+impl Code {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UniqueViolation => "UNIQUE_VIOLATION",
+            Self::ForeignKeyViolation => "FOREIGN_KEY_VIOLATION",
+            Self::NotNullViolation => "NOT_NULL_VIOLATION",
+            Self::CheckViolation => "CHECK_VIOLATION",
+            Self::PoolTimeout => "POOL_TIMEOUT",
+            Self::ConnectFailed => "CONNECT_FAILED",
+            Self::DatabaseLocked => "DATABASE_LOCKED",
+            Self::ReadOnly => "READ_ONLY",
+            Self::StorageFailed => "STORAGE_FAILED",
+            Self::SchemaMismatch => "SCHEMA_MISMATCH",
+            Self::UnsafeMigration => "UNSAFE_MIGRATION",
+            Self::DecodeFailed => "DECODE_FAILED",
+            Self::InvalidInput => "INVALID_INPUT",
+            Self::TransactionClosed => "TRANSACTION_CLOSED",
+            Self::Overloaded => "OVERLOADED",
+            Self::InvalidHash => "INVALID_HASH",
+            Self::Closed => "CLOSED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// Whether the same call may succeed when it is simply made again.
+    pub fn retryable(self) -> bool {
+        matches!(
+            self,
+            Self::PoolTimeout | Self::DatabaseLocked | Self::Overloaded
+        )
+    }
+}
+
+/// Boxed: a result must not grow by what only failures carry.
+#[derive(Clone, Debug)]
+pub struct Error(Box<Details>);
+
+#[derive(Clone, Debug)]
+pub struct Details {
+    pub code: Code,
+    pub message: String,
+    pub table: Option<String>,
+    pub column: Option<String>,
+    pub constraint: Option<String>,
+    pub sql_state: Option<String>,
+    /// The driver's own words.
+    pub cause: Option<String>,
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self(Box::new(Details {
+            code,
+            message: message.into(),
+            table: None,
+            column: None,
+            constraint: None,
+            sql_state: None,
+            cause: None,
+        }))
+    }
+
+    pub fn into_details(self) -> Details {
+        *self.0
+    }
+
+    pub fn invalid_input(message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidInput, message)
+    }
+
+    pub fn with_table(mut self, table: impl Into<String>) -> Self {
+        self.table = Some(table.into());
+        self
+    }
+
+    /// Names the table unless the driver named one.
+    pub fn with_table_if_unknown(mut self, table: &str) -> Self {
+        self.table.get_or_insert_with(|| table.to_owned());
+        self
+    }
+
+    pub fn with_column(mut self, column: impl Into<String>) -> Self {
+        self.column = Some(column.into());
+        self
+    }
+
+    pub fn with_constraint(mut self, constraint: impl Into<String>) -> Self {
+        self.constraint = Some(constraint.into());
+        self
+    }
+
+    pub fn with_cause(mut self, cause: impl fmt::Display) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+}
+
+impl Deref for Error {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Error {}

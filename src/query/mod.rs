@@ -1,0 +1,9 @@
+//! What Better Auth asks of a database, and the statement each question compiles to.
+//!
+//! Knows nothing of connections or of JavaScript.
+
+mod compile;
+mod operation;
+
+pub use compile::compile;
+pub use operation::{Join, Operation, Select, Sort};

@@ -1,0 +1,83 @@
+//! The schema an application wants, derived from its Better Auth options.
+
+use serde::Deserialize;
+
+use crate::value::{IdKind, Kind};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schema {
+    pub id: IdKind,
+    /// Parents before their children where references allow it.
+    pub tables: Vec<Table>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Table {
+    pub name: String,
+    /// All columns but the primary key `id`.
+    pub columns: Vec<Column>,
+    pub indexes: Vec<Index>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Column {
+    pub name: String,
+    pub kind: Kind,
+    pub required: bool,
+    pub references: Option<Reference>,
+    /// What existing rows get when the column is added.
+    pub default: Option<Literal>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Literal {
+    Boolean(bool),
+    Number(f64),
+    Text(String),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reference {
+    pub table: String,
+    pub column: String,
+    pub on_delete: OnDelete,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum OnDelete {
+    #[serde(rename = "no action")]
+    NoAction,
+    #[serde(rename = "restrict")]
+    Restrict,
+    #[serde(rename = "cascade")]
+    Cascade,
+    #[serde(rename = "set null")]
+    SetNull,
+    #[serde(rename = "set default")]
+    SetDefault,
+}
+
+impl OnDelete {
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Index {
+    pub name: String,
+    pub columns: Vec<String>,
+    pub unique: bool,
+}

@@ -1,0 +1,145 @@
+//! The SQLite dialect.
+//!
+//! `LIKE` ignores ASCII case and knows wildcards, so substrings are found with `instr`; `lower`
+//! folds ASCII only, so folding uses the function the engine registers.
+
+use super::dialect::{Dialect, Piece};
+use super::{Builder, Field, Term};
+use crate::engine::sqlite::FOLD;
+use crate::value::{IdKind, Kind};
+
+pub struct Sqlite;
+
+/// The table-valued function that gives the values of a bound list; the engine registers it.
+const LIST: &str = "rarray";
+
+impl Dialect for Sqlite {
+    fn placeholder(&self, number: usize, text: &mut String) {
+        text.push('?');
+        text.push_str(&number.to_string());
+    }
+
+    fn numbered_placeholders(&self) -> bool {
+        true
+    }
+
+    /// The first comparison uses the column's own collation, and with it the column's index.
+    fn text_equals(&self, sql: &mut Builder, term: Term) {
+        sql.sql("(");
+        term.column(sql);
+        sql.sql(" = ");
+        term.value(sql);
+        sql.sql(" AND ");
+        self.exact(sql, term);
+        sql.sql(" = ");
+        term.value(sql);
+        sql.sql(")");
+    }
+
+    fn exact(&self, sql: &mut Builder, term: Term) {
+        term.column(sql);
+        sql.sql(" COLLATE BINARY");
+    }
+
+    fn fold(&self, sql: &mut Builder, inner: &mut dyn FnMut(&mut Builder)) {
+        sql.sql(FOLD).sql("(");
+        inner(sql);
+        sql.sql(")");
+    }
+
+    fn in_list(&self, sql: &mut Builder, term: Term) {
+        sql.sql("(SELECT value FROM ").sql(LIST).sql("(");
+        term.value(sql);
+        sql.sql("))");
+    }
+
+    fn in_folded_list(&self, sql: &mut Builder, term: Term) {
+        sql.sql("(SELECT ")
+            .sql(FOLD)
+            .sql("(value) FROM ")
+            .sql(LIST)
+            .sql("(");
+        term.value(sql);
+        sql.sql("))");
+    }
+
+    fn contains(&self, sql: &mut Builder, whole: Piece, part: Piece) {
+        sql.sql("instr(");
+        whole(sql);
+        sql.sql(", ");
+        part(sql);
+        sql.sql(") > 0");
+    }
+
+    fn starts_with(&self, sql: &mut Builder, whole: Piece, part: Piece) {
+        sql.sql("instr(");
+        whole(sql);
+        sql.sql(", ");
+        part(sql);
+        sql.sql(") = 1");
+    }
+
+    /// Compares bytes, because `length` of a text stops at a NUL. UTF-8 keeps that exact: no
+    /// character's encoding ends another's.
+    fn ends_with(&self, sql: &mut Builder, whole: Piece, part: Piece) {
+        sql.sql("(length(CAST(");
+        part(sql);
+        sql.sql(" AS BLOB)) = 0 OR substr(CAST(");
+        whole(sql);
+        sql.sql(" AS BLOB), -length(CAST(");
+        part(sql);
+        sql.sql(" AS BLOB))) = CAST(");
+        part(sql);
+        sql.sql(" AS BLOB))");
+    }
+
+    fn json_rows(
+        &self,
+        sql: &mut Builder,
+        alias: &str,
+        fields: &[Field],
+        rows: &mut dyn FnMut(&mut Builder),
+    ) {
+        sql.sql("SELECT json_group_array(json_array(");
+        sql.list(", ", fields, |sql, field| json_cell(sql, alias, field));
+        sql.sql(")) FROM (");
+        rows(sql);
+        sql.sql(") AS ").name(alias);
+    }
+
+    /// As Better Auth's own migrator names them, so that either can take over from the other.
+    fn column_type(&self, kind: Kind, id: IdKind) -> &'static str {
+        match kind {
+            Kind::Id if id == IdKind::Serial => "integer",
+            Kind::Number | Kind::Boolean => "integer",
+            Kind::BigInt => "bigint",
+            Kind::Date => "date",
+            Kind::Id | Kind::String | Kind::Json | Kind::StringList | Kind::NumberList => "text",
+        }
+    }
+
+    /// AUTOINCREMENT, because an id that is given out again would let what still refers to a
+    /// deleted user refer to another.
+    fn id_definition(&self, id: IdKind) -> &'static str {
+        match id {
+            IdKind::Text | IdKind::Uuid => "text NOT NULL PRIMARY KEY",
+            IdKind::Serial => "integer NOT NULL PRIMARY KEY AUTOINCREMENT",
+            IdKind::Generated => "text NOT NULL PRIMARY KEY DEFAULT (lower(hex(randomblob(16))))",
+        }
+    }
+}
+
+/// JSON functions write fractions with 15 digits; 17 are needed to read the same number back.
+fn json_cell(sql: &mut Builder, alias: &str, field: &Field) {
+    if !matches!(field.kind, Kind::Number | Kind::BigInt) {
+        sql.column(alias, &field.column);
+        return;
+    }
+    sql.sql("CASE typeof(")
+        .column(alias, &field.column)
+        .sql(") WHEN 'real' THEN printf('%!.17g', ");
+    sql.column(alias, &field.column)
+        .sql(") ELSE ")
+        .column(alias, &field.column)
+        .sql(" END");
+}
