@@ -1,6 +1,7 @@
 // nativeAdapter(): the function Better Auth calls with its options, and the methods that manage
 // the database behind it.
 
+import { getCurrentAdapter, runWithTransaction } from "@better-auth/core/context";
 import { createAdapter } from "./adapter/adapter.js";
 import { invalidInput } from "./errors.js";
 import { binding, unwrap } from "./native.js";
@@ -8,6 +9,7 @@ import { desiredSchema } from "./schema.js";
 
 /**
  * @typedef {import("@better-auth/core").BetterAuthOptions} BetterAuthOptions
+ * @typedef {import("@better-auth/core/db/adapter").DBAdapter} DBAdapter
  */
 
 /** The options of `nativeAdapter`; see index.d.ts. */
@@ -20,11 +22,14 @@ const OPTIONS = new Set([
   "synchronous",
 ]);
 
-/** @param {string | Record<string, any>} urlOrOptions */
+/**
+ * @param {string | Record<string, any>} urlOrOptions
+ * @returns {import("../index.js").NativeDatabase}
+ */
 export function nativeAdapter(urlOrOptions) {
   const { url, usePlural = false, debugLogs = false, ...engine } = readOptions(urlOrOptions);
   const native = unwrap(binding.createDatabase(url, JSON.stringify(engine), process.cwd()));
-  /** The options of the last betterAuth() that was given this database. @type {BetterAuthOptions | undefined} */
+  /** The last betterAuth() that was given this database. @type {{ options: BetterAuthOptions, adapter: DBAdapter } | undefined} */
   let known;
 
   /**
@@ -32,7 +37,7 @@ export function nativeAdapter(urlOrOptions) {
    * @param {string} method
    */
   const schemaFor = (options, method) => {
-    const schema = options ?? known;
+    const schema = options ?? known?.options;
     if (schema) return JSON.stringify(desiredSchema(schema, usePlural));
     throw invalidInput(
       `${method}() has to know the tables: call it after betterAuth({ database }), or pass it the options of betterAuth`,
@@ -41,9 +46,10 @@ export function nativeAdapter(urlOrOptions) {
 
   /** @param {BetterAuthOptions} options */
   const database = (options) => {
-    known = options;
     const schemaSql = async () => toScript(unwrap(await native.plan(schemaFor(options, "generate"))));
-    return createAdapter(native, { usePlural, debugLogs }, options, schemaSql);
+    const adapter = createAdapter(native, { usePlural, debugLogs }, options, schemaSql);
+    known = { options, adapter };
+    return adapter;
   };
 
   return Object.assign(database, {
@@ -54,6 +60,16 @@ export function nativeAdapter(urlOrOptions) {
     /** @param {BetterAuthOptions} [options] */
     async plan(options) {
       return { statements: unwrap(await native.plan(schemaFor(options, "plan"))) };
+    },
+    /**
+     * @template T
+     * @param {(adapter: any) => Promise<T>} callback
+     * @returns {Promise<T>}
+     */
+    async withTransaction(callback) {
+      if (!known) throw invalidInput("withTransaction() works after betterAuth({ database })");
+      const { adapter } = known;
+      return runWithTransaction(adapter, async () => callback(await getCurrentAdapter(adapter)));
     },
     async close() {
       unwrap(await native.close());

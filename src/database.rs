@@ -129,3 +129,221 @@ impl Plans {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::engine::Step;
+
+    /// A database in a file of its own, removed when the test ends.
+    struct Fixture {
+        database: Database,
+        url: String,
+        directory: Option<PathBuf>,
+    }
+
+    impl Drop for Fixture {
+        fn drop(&mut self) {
+            if let Some(directory) = &self.directory {
+                let _ = std::fs::remove_dir_all(directory);
+            }
+        }
+    }
+
+    impl Fixture {
+        async fn file() -> Self {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let directory = std::env::temp_dir().join(format!(
+                "better-auth-native-{}-{number}",
+                std::process::id()
+            ));
+            std::fs::create_dir_all(&directory).unwrap();
+            let url = format!("sqlite:{}", directory.join("auth.db").display());
+            Self::open(url, Some(directory)).await
+        }
+
+        async fn memory() -> Self {
+            Self::open("sqlite::memory:".to_owned(), None).await
+        }
+
+        async fn open(url: String, directory: Option<PathBuf>) -> Self {
+            let database = open(&url);
+            database.migrate(schema()).await.unwrap();
+            Self {
+                database,
+                url,
+                directory,
+            }
+        }
+
+        fn plan(&self, operation: &str) -> PlanId {
+            self.database.prepare(operation).unwrap()
+        }
+
+        fn insert(&self, id: &str, n: i64) -> Result<Option<Rows>> {
+            let plan = self.plan(
+                r#"{"operation":"create","table":"counter",
+                    "set":[{"column":"id","kind":"id"},{"column":"n","kind":"number"}],
+                    "returning":[{"column":"n","kind":"number"}]}"#,
+            );
+            self.database
+                .run_now(plan, &[Value::Text(id.to_owned()), Value::Integer(n)])
+        }
+
+        async fn count(&self) -> i64 {
+            let plan = self.plan(r#"{"operation":"count","table":"counter","filter":[]}"#);
+            let statement = self.database.statement(plan).unwrap();
+            match self.database.run(statement, Vec::new()).await.unwrap()[..] {
+                [Value::Integer(count)] => count,
+                ref other => panic!("not a count: {other:?}"),
+            }
+        }
+    }
+
+    fn open(url: &str) -> Database {
+        Database::new(
+            url,
+            r#"{"busyTimeoutMs":50,"acquireTimeoutMs":50}"#,
+            Path::new("/"),
+        )
+        .unwrap()
+    }
+
+    fn schema() -> Schema {
+        serde_json::from_str(
+            r#"{"id":"text","tables":[{"name":"counter","indexes":[],"columns":[
+                {"name":"n","kind":"number","required":true,"references":null,"default":null}]}]}"#,
+        )
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_first_operation_opens_off_the_callers_thread_and_later_ones_run_on_it() {
+        let fixture = Fixture::file().await;
+        let reopened = open(&fixture.url);
+        let plan = reopened
+            .prepare(
+                r#"{"operation":"findMany","table":"counter","limit":true,
+                    "columns":[{"column":"n","kind":"number"}],"filter":[],"sort":null}"#,
+            )
+            .unwrap();
+        assert_eq!(reopened.run_now(plan, &[Value::Integer(10)]).unwrap(), None);
+        let statement = reopened.statement(plan).unwrap();
+        reopened
+            .run(statement, vec![Value::Integer(10)])
+            .await
+            .unwrap();
+        assert_eq!(
+            reopened.run_now(plan, &[Value::Integer(10)]).unwrap(),
+            Some(Vec::new())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_scan_that_turns_out_wide_moves_off_the_callers_thread_and_is_complete() {
+        let fixture = Fixture::file().await;
+        for n in 0..30_000 {
+            fixture.insert(&format!("id-{n}"), n).unwrap().unwrap();
+        }
+        let plan = fixture.plan(
+            r#"{"operation":"count","table":"counter","filter":[
+                {"column":"id","kind":"string","operator":"contains"}]}"#,
+        );
+        let values = [Value::Text("9".to_owned())];
+        assert_eq!(fixture.database.run_now(plan, &values).unwrap(), None);
+        let statement = fixture.database.statement(plan).unwrap();
+        let expected = (0..30_000).filter(|n| n.to_string().contains('9')).count() as i64;
+        let rows = fixture
+            .database
+            .run(statement.clone(), values.to_vec())
+            .await
+            .unwrap();
+        assert_eq!(rows, [Value::Integer(expected)]);
+    }
+
+    #[tokio::test]
+    async fn while_a_transaction_is_open_others_read_what_was_and_wait_to_write() {
+        for fixture in [Fixture::file().await, Fixture::memory().await] {
+            let transaction = Arc::new(fixture.database.begin().await.unwrap());
+            assert_eq!(
+                fixture.insert("outside", 1).unwrap(),
+                None,
+                "{}",
+                fixture.url
+            );
+            assert!(fixture.database.begin_now().unwrap().is_none());
+            let held_up = fixture.database.begin().await.err().unwrap();
+            assert_eq!(held_up.code, Code::PoolTimeout);
+            transaction.step(Step::Commit).await.unwrap();
+            assert!(
+                fixture.insert("outside", 1).unwrap().is_some(),
+                "{}",
+                fixture.url
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_dropped_leaves_nothing() {
+        for fixture in [Fixture::file().await, Fixture::memory().await] {
+            let transaction = fixture.database.begin().await.unwrap();
+            let plan = fixture.plan(
+                r#"{"operation":"create","table":"counter",
+                    "set":[{"column":"id","kind":"id"},{"column":"n","kind":"number"}],
+                    "returning":[{"column":"n","kind":"number"}]}"#,
+            );
+            let statement = fixture.database.statement(plan).unwrap();
+            let values = [Value::Text("inside".to_owned()), Value::Integer(1)];
+            transaction.run_now(&statement, &values).unwrap().unwrap();
+            drop(transaction);
+            assert_eq!(fixture.count().await, 0, "{}", fixture.url);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lock_held_elsewhere_makes_a_write_wait_and_then_say_so() {
+        let fixture = Fixture::file().await;
+        let path = fixture.directory.as_ref().unwrap().join("auth.db");
+        let other = rusqlite::Connection::open(path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert_eq!(fixture.insert("a", 1).unwrap(), None);
+        let error = fixture.database.begin().await.err().unwrap();
+        assert_eq!(error.code, Code::DatabaseLocked);
+        other.execute_batch("ROLLBACK").unwrap();
+        assert!(fixture.insert("a", 1).unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn after_close_everything_is_refused() {
+        let fixture = Fixture::file().await;
+        fixture.insert("a", 1).unwrap().unwrap();
+        fixture.database.close().await.unwrap();
+        fixture.database.close().await.unwrap();
+        assert_eq!(fixture.insert("b", 2).unwrap_err().code, Code::Closed);
+        assert_eq!(
+            fixture.database.begin().await.err().unwrap().code,
+            Code::Closed
+        );
+        assert_eq!(
+            open(&fixture.url).migrate(schema()).await.unwrap(),
+            Vec::<String>::new()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_plan_that_was_released_is_gone_and_its_number_is_used_again() {
+        let fixture = Fixture::memory().await;
+        let plan = fixture.plan(r#"{"operation":"count","table":"counter","filter":[]}"#);
+        fixture.database.release(plan);
+        assert_eq!(
+            fixture.database.statement(plan).unwrap_err().code,
+            Code::Internal
+        );
+        let next = fixture.plan(r#"{"operation":"count","table":"counter","filter":[]}"#);
+        assert_eq!(next, plan);
+    }
+}

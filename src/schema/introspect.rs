@@ -4,6 +4,7 @@ use rusqlite::params;
 
 use crate::engine::sqlite::Connection;
 use crate::error::{Code, Error, Result};
+use crate::sql::{Builder, Dialect};
 
 /// A table as it is. Names compare without regard to ASCII case, as SQLite compares them.
 #[derive(Debug)]
@@ -38,8 +39,12 @@ impl ExistingTable {
 }
 
 /// The table, or `None` where there is none.
-pub fn table(connection: &Connection, name: &str) -> Result<Option<ExistingTable>> {
-    read_table(connection.raw(), name).map_err(|error| {
+pub fn table(
+    dialect: &dyn Dialect,
+    connection: &Connection,
+    name: &str,
+) -> Result<Option<ExistingTable>> {
+    read_table(dialect, connection.raw(), name).map_err(|error| {
         Error::new(
             Code::StorageFailed,
             format!("cannot read how table \"{name}\" is built"),
@@ -50,6 +55,7 @@ pub fn table(connection: &Connection, name: &str) -> Result<Option<ExistingTable
 }
 
 fn read_table(
+    dialect: &dyn Dialect,
     connection: &rusqlite::Connection,
     name: &str,
 ) -> rusqlite::Result<Option<ExistingTable>> {
@@ -57,12 +63,12 @@ fn read_table(
     if columns.is_empty() {
         return Ok(None);
     }
-    let quoted = format!("\"{}\"", name.replace('"', "\"\""));
-    let has_rows = connection.query_row(
-        &format!("SELECT EXISTS (SELECT 1 FROM {quoted})"),
-        [],
-        |row| row.get(0),
-    )?;
+    let mut any_row = Builder::new(dialect);
+    any_row
+        .sql("SELECT EXISTS (SELECT 1 FROM ")
+        .table(name)
+        .sql(")");
+    let has_rows = connection.query_row(&any_row.finish().0, [], |row| row.get(0))?;
     Ok(Some(ExistingTable {
         columns,
         indexes: indexes(connection, name)?,

@@ -14,7 +14,9 @@ pub fn plan(
     connection: &mut Connection,
     schema: &Schema,
 ) -> Result<Vec<String>> {
-    let steps = diff(schema, |table| introspect::table(connection, table))?;
+    let steps = diff(schema, |table| {
+        introspect::table(dialect, connection, table)
+    })?;
     Ok(steps
         .iter()
         .map(|step| step.sql(dialect, schema.id))
@@ -27,7 +29,9 @@ pub fn apply(
     connection: &mut Connection,
     schema: &Schema,
 ) -> Result<Vec<String>> {
-    let steps = diff(schema, |table| introspect::table(connection, table))?;
+    let steps = diff(schema, |table| {
+        introspect::table(dialect, connection, table)
+    })?;
     let mut statements = Vec::with_capacity(steps.len());
     for step in &steps {
         let sql = step.sql(dialect, schema.id);
@@ -105,7 +109,7 @@ fn add_foreign_key(
     extend_definition(connection.raw(), &table.name, &constraint).map_err(|error| {
         failed(Code::SchemaMismatch, "nothing was changed".to_owned()).with_cause(error)
     })?;
-    let extended = introspect::table(connection, &table.name)?;
+    let extended = introspect::table(dialect, connection, &table.name)?;
     if !extended.is_some_and(|table| table.refers(&column.name, &reference.table)) {
         return Err(failed(
             Code::SchemaMismatch,
