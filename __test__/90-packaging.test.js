@@ -31,7 +31,7 @@ if (addon === undefined) throw new Error("the addon has not been built: npm run 
 const platform = addon.slice(`${manifest.napi.binaryName}.`.length, -".node".length);
 
 // The real path, because Node reports loaded files by theirs; a space, because people have them.
-const work = mkdtempSync(join(realpathSync(tmpdir()), "better auth native "));
+const work = mkdtempSync(join(realpathSync.native(tmpdir()), "better auth native "));
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 describe("the platform packages", () => {

@@ -8,7 +8,9 @@ Install one from https://rustup.rs (its default profile has all that is needed),
 (Debian, Ubuntu: build-essential; macOS: xcode-select --install; Windows: Visual Studio Build Tools).
 Then open a new terminal and run this again.`;
 
-/** @returns {string} the triple of this machine, e.g. x86_64-unknown-linux-gnu */
+/**
+ * The triple of this machine, e.g. x86_64-unknown-linux-gnu; without a toolchain, what to install.
+ */
 function hostTriple() {
   const { stdout } = spawnSync("cargo", ["-vV"], { encoding: "utf8" });
   const triple = /^host: (.+)$/m.exec(stdout ?? "")?.[1];
@@ -32,7 +34,7 @@ export function cargo(args) {
  * @param {string[]} [args] for `napi build`, e.g. a target to compile for
  */
 export async function buildAddon(args = []) {
-  hostTriple();
+  hostTriple(); // Says what is missing; napi would not.
   const outputs = ["--platform", "--esm", "--js", "binding.js", "--dts", "binding.d.ts"];
   await node(packageBin("@napi-rs/cli", "napi"), ["build", "--release", ...outputs, ...args]);
 }

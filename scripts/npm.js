@@ -4,12 +4,12 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Failure, node, root, step } from "./step.js";
 
-/** @typedef {Record<string, { version?: string, optional?: boolean }>} Packages */
+/** @typedef {Record<string, { version?: string, optional?: boolean, devOptional?: boolean }>} Packages */
 
 export async function installDependencies() {
   if (isInstalled()) return;
-  // Not `npm ci`: it refuses a lock file without the entries of every platform's optional
-  // packages, and npm writes only those it could reach. `--no-save` leaves the lock file alone.
+  // Not `npm ci`: that refuses a lock file that lacks another platform's optional packages, and
+  // npm leaves out those its registry does not have. `--no-save` keeps the lock file as it is.
   const args = ["install", "--no-save", "--ignore-scripts", "--include=dev"];
   await step("npm install", () => node(npmCli(), args));
 }
@@ -18,8 +18,9 @@ export async function installDependencies() {
 function isInstalled() {
   const installed = packages("node_modules/.package-lock.json");
   return Object.entries(packages("package-lock.json")).every(
-    // Optional ones may be for another platform.
-    ([path, { version, optional }]) => path === "" || optional || installed[path]?.version === version,
+    ([path, { version, optional, devOptional }]) =>
+      // Optional ones may be for another platform; the empty path is this package.
+      path === "" || optional || devOptional || installed[path]?.version === version,
   );
 }
 

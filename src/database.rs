@@ -184,14 +184,17 @@ mod tests {
             self.database.prepare(operation).unwrap()
         }
 
-        fn insert(&self, id: &str, n: i64) -> Result<Option<Rows>> {
-            let plan = self.plan(
+        fn insertion(&self) -> PlanId {
+            self.plan(
                 r#"{"operation":"create","table":"counter",
                     "set":[{"column":"id","kind":"id"},{"column":"n","kind":"number"}],
                     "returning":[{"column":"n","kind":"number"}]}"#,
-            );
-            self.database
-                .run_now(plan, &[Value::Text(id.to_owned()), Value::Integer(n)])
+            )
+        }
+
+        fn insert_now(&self, id: &str, n: i64) -> Result<Option<Rows>> {
+            let values = [Value::Text(id.to_owned()), Value::Integer(n)];
+            self.database.run_now(self.insertion(), &values)
         }
 
         async fn count(&self) -> i64 {
@@ -246,8 +249,19 @@ mod tests {
     #[tokio::test]
     async fn a_scan_that_turns_out_wide_moves_off_the_callers_thread_and_is_complete() {
         let fixture = Fixture::file().await;
+        let insertion = fixture.insertion();
         for n in 0..30_000 {
-            fixture.insert(&format!("id-{n}"), n).unwrap().unwrap();
+            let values = vec![Value::Text(format!("id-{n}")), Value::Integer(n)];
+            // Now and then a check-point has the turn to write.
+            if fixture
+                .database
+                .run_now(insertion, &values)
+                .unwrap()
+                .is_none()
+            {
+                let statement = fixture.database.statement(insertion).unwrap();
+                fixture.database.run(statement, values).await.unwrap();
+            }
         }
         let plan = fixture.plan(
             r#"{"operation":"count","table":"counter","filter":[
@@ -270,7 +284,7 @@ mod tests {
         for fixture in [Fixture::file().await, Fixture::memory().await] {
             let transaction = Arc::new(fixture.database.begin().await.unwrap());
             assert_eq!(
-                fixture.insert("outside", 1).unwrap(),
+                fixture.insert_now("outside", 1).unwrap(),
                 None,
                 "{}",
                 fixture.url
@@ -280,7 +294,7 @@ mod tests {
             assert_eq!(held_up.code, Code::PoolTimeout);
             transaction.step(Step::Commit).await.unwrap();
             assert!(
-                fixture.insert("outside", 1).unwrap().is_some(),
+                fixture.insert_now("outside", 1).unwrap().is_some(),
                 "{}",
                 fixture.url
             );
@@ -291,12 +305,7 @@ mod tests {
     async fn a_transaction_that_is_dropped_leaves_nothing() {
         for fixture in [Fixture::file().await, Fixture::memory().await] {
             let transaction = fixture.database.begin().await.unwrap();
-            let plan = fixture.plan(
-                r#"{"operation":"create","table":"counter",
-                    "set":[{"column":"id","kind":"id"},{"column":"n","kind":"number"}],
-                    "returning":[{"column":"n","kind":"number"}]}"#,
-            );
-            let statement = fixture.database.statement(plan).unwrap();
+            let statement = fixture.database.statement(fixture.insertion()).unwrap();
             let values = [Value::Text("inside".to_owned()), Value::Integer(1)];
             transaction.run_now(&statement, &values).unwrap().unwrap();
             drop(transaction);
@@ -310,20 +319,20 @@ mod tests {
         let path = fixture.directory.as_ref().unwrap().join("auth.db");
         let other = rusqlite::Connection::open(path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        assert_eq!(fixture.insert("a", 1).unwrap(), None);
+        assert_eq!(fixture.insert_now("a", 1).unwrap(), None);
         let error = fixture.database.begin().await.err().unwrap();
         assert_eq!(error.code, Code::DatabaseLocked);
         other.execute_batch("ROLLBACK").unwrap();
-        assert!(fixture.insert("a", 1).unwrap().is_some());
+        assert!(fixture.insert_now("a", 1).unwrap().is_some());
     }
 
     #[tokio::test]
     async fn after_close_everything_is_refused() {
         let fixture = Fixture::file().await;
-        fixture.insert("a", 1).unwrap().unwrap();
+        fixture.insert_now("a", 1).unwrap().unwrap();
         fixture.database.close().await.unwrap();
         fixture.database.close().await.unwrap();
-        assert_eq!(fixture.insert("b", 2).unwrap_err().code, Code::Closed);
+        assert_eq!(fixture.insert_now("b", 2).unwrap_err().code, Code::Closed);
         assert_eq!(
             fixture.database.begin().await.err().unwrap().code,
             Code::Closed

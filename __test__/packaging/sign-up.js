@@ -1,6 +1,7 @@
 // The application of 90-packaging.test.js: signs a user up and in through the installed package,
 // on the database given as argument, and prints what it saw as one line of JSON.
 
+import { createRequire } from "node:module";
 import { betterAuth } from "better-auth";
 import { nativeAdapter, password } from "better-auth-native";
 
@@ -24,11 +25,11 @@ const wrong = { ...credentials, password: "wrong" };
 const refusal = await auth.api.signInEmail({ body: wrong }).catch((error) => error);
 await database.close();
 
-const { sharedObjects } = /** @type {any} */ (process.report.getReport());
+const loaded = Object.keys(createRequire(import.meta.url).cache);
 console.log(
   JSON.stringify({
     user: session?.user.email,
     refusal: refusal.body?.code,
-    addons: sharedObjects.filter((/** @type {string} */ path) => path.includes("better-auth-native")),
+    addons: loaded.filter((path) => path.endsWith(".node")),
   }),
 );

@@ -2,7 +2,8 @@
 //
 // `logical` is what callers of the adapter see: Better Auth's own names, with defaults and the
 // application's transforms applied here. `physical` is what Better Auth's factory expects of the
-// custom adapter inside it: columns, everything applied by the factory.
+// custom adapter inside it: columns, everything applied by the factory. Only what to select and to
+// sort by has Better Auth's own names in both.
 
 import { resolveInput, resolvedInput } from "./input.js";
 
@@ -68,7 +69,7 @@ function logicalJoins(models, base, join) {
     const relation = models.relation(base, name);
     const asked = typeof option === "object" ? option.limit : undefined;
     const limit = relation.single ? 1 : (asked ?? models.defaultLimit);
-    return { ...relation, key: relation.model.key, limit };
+    return { ...relation, key: name, limit };
   });
 }
 

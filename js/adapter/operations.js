@@ -77,7 +77,7 @@ export class Operations {
     const model = this.#models.get(name);
     const filter = this.#filter(model, where);
     const joins = this.#joins(model, join);
-    const selected = withJoinFields(select, joins, this.#naming);
+    const selected = withJoinFields(select, joins);
     const key = `${filter.key};${selected ?? ""};${keyOf(joins)}`;
     const plan = this.#plan("findOne", model, key, () =>
       this.#selecting(model, { filter: filter.clauses }, selected, joins),
@@ -93,8 +93,8 @@ export class Operations {
     const model = this.#models.get(name);
     const filter = this.#filter(model, where);
     const joins = this.#joins(model, join);
-    const selected = withJoinFields(select, joins, this.#naming);
-    const sort = sortBy?.field ? this.#naming.field(model, sortBy.field) : undefined;
+    const selected = withJoinFields(select, joins);
+    const sort = sortBy?.field ? model.field(sortBy.field) : undefined;
     const descending = sortBy?.direction === "desc";
     const hasOffset = offset !== undefined && offset !== null;
     const key = `${filter.key};${selected ?? ""};${keyOf(joins)};${sort ? sort.position : ""}${descending};${hasOffset}`;
@@ -320,7 +320,7 @@ export class Operations {
    */
   #selectedFields(model, select) {
     if (!select || select.length === 0) return model.list;
-    const wanted = new Set(select.map((name) => this.#naming.field(model, name)));
+    const wanted = new Set(select.map((name) => model.field(name)));
     return model.list.filter((field) => wanted.has(field));
   }
 
@@ -440,7 +440,9 @@ function positions(fields) {
 /** @param {Join[]} joins */
 function keyOf(joins) {
   let key = "";
-  for (const { model, from, to } of joins) key += `${model.position}:${from.position}:${to},`;
+  for (const { key: name, model, from, to } of joins) {
+    key += `${name}:${model.position}:${from.position}:${to},`;
+  }
   return key;
 }
 
@@ -454,11 +456,10 @@ function limitsOf(joins) {
  *
  * @param {string[] | undefined} select
  * @param {Join[]} joins
- * @param {import("./naming.js").Naming} naming
  */
-function withJoinFields(select, joins, naming) {
+function withJoinFields(select, joins) {
   if (!select || select.length === 0 || joins.length === 0) return select;
-  return [...new Set([...select, ...joins.map(({ from }) => naming.key(from))])];
+  return [...new Set([...select, ...joins.map(({ from }) => from.name)])];
 }
 
 /**

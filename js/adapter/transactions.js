@@ -1,6 +1,7 @@
 // Transactions on a native handle: nested ones are savepoints, and however the callback ends,
 // nothing stays open.
 
+import { NativeAdapterError } from "../errors.js";
 import { unwrap } from "../native.js";
 
 /**
@@ -19,32 +20,54 @@ import { unwrap } from "../native.js";
  */
 export async function inTransaction(database, callback) {
   const handle = unwrap(database.beginNow()) ?? unwrap(await database.begin());
-  const transaction = new Nested(handle, 0);
   return settle(
-    () => callback(transaction),
+    new Nested(handle),
+    callback,
     () => step(handle, "Commit", 0),
     () => step(handle, "Rollback", 0),
   );
 }
 
-/** An open transaction, at some depth of nesting. */
+/** A transaction, at some depth of nesting. */
 export class Nested {
   #handle;
+  #parent;
   #depth;
+  #ended = false;
   /** The nested transactions of one level take turns: savepoints are a stack. */
   #last = Promise.resolve();
 
   /**
    * @param {Transaction} handle
-   * @param {number} depth
+   * @param {Nested} [parent]
    */
-  constructor(handle, depth) {
+  constructor(handle, parent) {
     this.#handle = handle;
-    this.#depth = depth;
+    this.#parent = parent;
+    this.#depth = parent ? parent.#depth + 1 : 0;
   }
 
   /** @type {Run} */
-  run = (plan, values) => runOn(this.#handle, plan, values);
+  run = (plan, values) => {
+    this.#checkOpen();
+    return runOn(this.#handle, plan, values);
+  };
+
+  /** What runs afterwards would become part of the transaction around it. */
+  end() {
+    this.#ended = true;
+  }
+
+  #checkOpen() {
+    if (this.#ended) {
+      throw new NativeAdapterError({
+        code: "TRANSACTION_CLOSED",
+        message:
+          "the transaction has already been committed or rolled back; await everything inside its callback",
+      });
+    }
+    this.#parent?.#checkOpen();
+  }
 
   /**
    * Runs `callback` in a savepoint: if it fails, only what it did is undone.
@@ -67,10 +90,12 @@ export class Nested {
    * @param {(transaction: Nested) => Promise<T>} callback
    */
   async #inSavepoint(callback) {
+    this.#checkOpen();
     const depth = this.#depth + 1;
     await step(this.#handle, "Savepoint", depth);
     return settle(
-      () => callback(new Nested(this.#handle, depth)),
+      new Nested(this.#handle, this),
+      callback,
       () => step(this.#handle, "Release", depth),
       async () => {
         await step(this.#handle, "RollbackTo", depth);
@@ -93,20 +118,23 @@ export function runOn(handle, plan, values) {
 
 /**
  * @template T
- * @param {() => Promise<T>} work
+ * @param {Nested} transaction
+ * @param {(transaction: Nested) => Promise<T>} callback
  * @param {() => Promise<void>} keep
  * @param {() => Promise<void>} undo
  */
-async function settle(work, keep, undo) {
+async function settle(transaction, callback, keep, undo) {
   let result;
   try {
-    result = await work();
+    result = await callback(transaction);
   } catch (error) {
+    transaction.end();
     // What failed first is what the caller has to hear; a transaction that cannot be rolled back
     // has been, by the database, or its connection is closed.
     await undo().catch(() => {});
     throw error;
   }
+  transaction.end();
   await keep();
   return result;
 }

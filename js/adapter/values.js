@@ -25,17 +25,20 @@ export function encodeData(field, value) {
     case "date":
       return encodeDate(field, value);
     case "json":
-    case "stringList":
-    case "numberList":
       return encodeJson(field, value);
+    case "stringList":
+      return encodeList(field, value, (item) => typeof item === "string", "a list of strings");
+    case "numberList":
+      return encodeList(field, value, Number.isFinite, "a list of finite numbers");
     case "number":
     case "bigInt":
       return encodeNumber(field, value);
+    case "boolean":
+      return encodeBoolean(field, value);
     case "id":
-      if (field.numericId) return encodeNumber(field, value);
-      return encodeScalar(field, value);
+      return field.numericId ? encodeNumber(field, value) : encodeText(field, value);
     default:
-      return encodeScalar(field, value);
+      return encodeText(field, value);
   }
 }
 
@@ -43,39 +46,52 @@ export function encodeData(field, value) {
  * @param {Field} field
  * @param {unknown} value
  */
-function encodeScalar(field, value) {
+function encodeText(field, value) {
   switch (typeof value) {
     case "string":
-    case "boolean":
       return value;
-    case "number":
+    case "boolean":
     case "bigint":
-      return encodeNumber(field, value);
-    default:
-      throw wrongType(field, `a ${field.kind === "boolean" ? "boolean" : "string"}`);
+      return String(value);
+    case "number":
+      if (Number.isFinite(value)) return String(value);
   }
+  throw wrongType(field, "a string");
 }
 
 /**
+ * @param {Field} field
+ * @param {unknown} value
+ */
+function encodeBoolean(field, value) {
+  if (typeof value === "boolean") return value;
+  if (value === 0 || value === 1) return value === 1;
+  throw wrongType(field, "a boolean");
+}
+
+/**
+ * A number, or a text that is one.
+ *
  * @param {Field} field
  * @param {unknown} value
  */
 function encodeNumber(field, value) {
-  if (typeof value === "number") {
-    if (!Number.isFinite(value)) throw wrongType(field, "a finite number");
-    if (Math.abs(value) > Number.MAX_SAFE_INTEGER) {
-      throw wrongType(field, "numbers up to 2^53 - 1: beyond, a number is rounded");
-    }
-    return value;
+  const number = toNumber(value);
+  if (number === undefined || !Number.isFinite(number)) throw wrongType(field, "a finite number");
+  if (Math.abs(number) > Number.MAX_SAFE_INTEGER) {
+    throw wrongType(field, "numbers up to 2^53 - 1: beyond, a number is rounded");
   }
-  if (typeof value === "bigint") {
-    if (value > Number.MAX_SAFE_INTEGER || value < -Number.MAX_SAFE_INTEGER) {
-      throw wrongType(field, "integers up to 2^53 - 1: beyond, they could not be returned");
-    }
-    return Number(value);
-  }
-  if (typeof value === "string" || typeof value === "boolean") return value;
-  throw wrongType(field, "a number");
+  return number;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {number | undefined} undefined where it means none
+ */
+function toNumber(value) {
+  if (typeof value === "number") return value;
+  if (typeof value === "bigint") return Number(value);
+  return typeof value === "string" && value.trim() !== "" ? Number(value) : undefined;
 }
 
 /**
@@ -105,6 +121,18 @@ function encodeDate(field, value) {
  */
 function encodeJson(field, value) {
   if (typeof value === "string" && isJson(value)) return value;
+  const json = toJson(field, value);
+  // What JSON has no form for: a function, a symbol.
+  if (json === undefined) throw wrongType(field, "what JSON can hold");
+  return json;
+}
+
+/**
+ * @param {Field} field
+ * @param {unknown} value
+ * @returns {string | undefined}
+ */
+function toJson(field, value) {
   try {
     return JSON.stringify(value);
   } catch (cause) {
@@ -113,6 +141,19 @@ function encodeJson(field, value) {
       cause,
     });
   }
+}
+
+/**
+ * A list, as JSON text.
+ *
+ * @param {Field} field
+ * @param {unknown} value
+ * @param {(item: unknown) => boolean} fits
+ * @param {string} expected
+ */
+function encodeList(field, value, fits, expected) {
+  if (!Array.isArray(value) || !value.every(fits)) throw wrongType(field, expected);
+  return JSON.stringify(value);
 }
 
 /** @param {string} text */
@@ -141,20 +182,20 @@ export function encodeFilter(field, value) {
   }
   switch (field.kind) {
     case "boolean":
-      return typeof value === "string" ? value === "true" : encodeScalar(field, value);
+      return typeof value === "string" ? value === "true" : encodeBoolean(field, value);
     case "number":
     case "bigInt":
       return encodeNumberFilter(field, value);
     case "id":
-      return field.numericId ? Number(value) : encodeScalar(field, value);
+      return field.numericId ? Number(value) : encodeText(field, value);
     case "date":
       return encodeDate(field, value);
     case "json":
     case "stringList":
     case "numberList":
-      return typeof value === "object" ? encodeJson(field, value) : encodeScalar(field, value);
+      return typeof value === "object" ? encodeJson(field, value) : encodeText(field, value);
     default:
-      return encodeScalar(field, value);
+      return encodeText(field, value);
   }
 }
 

@@ -80,17 +80,19 @@ impl Dialect for Sqlite {
     }
 
     /// Compares bytes, because `length` of a text stops at a NUL. UTF-8 keeps that exact: no
-    /// character's encoding ends another's.
+    /// character's encoding ends another's. `substr` has no last 0 bytes, hence the first case.
     fn ends_with(&self, sql: &mut Builder, whole: Piece, part: Piece) {
-        sql.sql("(length(CAST(");
+        sql.sql("CASE length(CAST(");
         part(sql);
-        sql.sql(" AS BLOB)) = 0 OR substr(CAST(");
+        sql.sql(" AS BLOB)) WHEN 0 THEN ");
+        whole(sql);
+        sql.sql(" IS NOT NULL ELSE substr(CAST(");
         whole(sql);
         sql.sql(" AS BLOB), -length(CAST(");
         part(sql);
         sql.sql(" AS BLOB))) = CAST(");
         part(sql);
-        sql.sql(" AS BLOB))");
+        sql.sql(" AS BLOB) END");
     }
 
     fn json_rows(

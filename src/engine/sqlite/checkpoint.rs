@@ -1,49 +1,109 @@
-//! How large the write-ahead log is, so that it is moved into the database file in time, and by a
-//! thread that may take its time.
+//! The write-ahead log: how long it is, and when it is moved into the database file.
+//!
+//! That is first tried beside the writers, by a thread that may take its time. The log starts
+//! afresh only after all of it was moved, which needs a pause of theirs; a log that has become
+//! long without one is moved by the next writer, in its own turn and off the caller's thread.
 
 use std::ffi::{c_char, c_int, c_void};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use parking_lot::Mutex;
 use rusqlite::ffi;
 
+use super::connection::Connection;
+
 /// Pages after which a check-point is due; SQLite's own default.
-pub const DUE: u32 = 1_000;
+const DUE: u32 = 1_000;
 
-/// The size of the log as a connection's commits report it.
-pub struct WalSize(Box<AtomicU32>);
+/// Pages after which writers no longer go on beside it.
+const LONG: u32 = 4_000;
 
-impl WalSize {
-    /// The result has to outlive `connection`.
-    pub fn watch(connection: &rusqlite::Connection) -> Self {
-        let pages = Box::new(AtomicU32::new(0));
+/// The log of one database, as the connections of one adapter know it.
+#[derive(Default)]
+pub struct Log {
+    /// As of the last commit.
+    pages: AtomicU32,
+    /// As of the last check-point's beginning.
+    tried_at: AtomicU32,
+    /// Whether a check-point beside the writers has been begun.
+    begun: AtomicBool,
+    /// SQLite refuses a second check-point at the same time.
+    moving: Mutex<()>,
+}
+
+/// A check-point beside the writers, from its beginning until it is dropped.
+pub struct Checkpoint(Arc<Log>);
+
+impl Drop for Checkpoint {
+    fn drop(&mut self) {
+        self.0.begun.store(false, Ordering::Release);
+    }
+}
+
+impl Log {
+    /// Keeps the length up to date with the commits of `connection`, which the result has to
+    /// outlive.
+    pub fn watch(self: &Arc<Self>, connection: &rusqlite::Connection) -> Arc<Self> {
         // SAFETY: the handle is an open connection's. The hook is called only within calls on
-        // that connection, and the counter it gets lives in a box that `Connection` drops after
-        // the connection, so the pointer is valid whenever it is called.
+        // that connection, and `Connection` drops its share of the log after the connection, so
+        // the pointer is valid whenever it is called.
         unsafe {
             ffi::sqlite3_wal_hook(
                 connection.handle(),
                 Some(on_commit),
-                std::ptr::from_ref::<AtomicU32>(&pages)
-                    .cast_mut()
-                    .cast::<c_void>(),
+                Arc::as_ptr(self).cast_mut().cast::<c_void>(),
             );
         }
-        Self(pages)
+        self.clone()
     }
 
-    pub fn pages(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+    /// Whether the next writer has to move the log first.
+    pub fn is_in_the_way(&self) -> bool {
+        self.is_due() && self.is_long()
+    }
+
+    /// A check-point beside the writers, where one is of use and none has been begun.
+    pub fn begin_checkpoint(self: &Arc<Self>) -> Option<Checkpoint> {
+        if !self.is_due() || self.is_long() || self.begun.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        Some(Checkpoint(self.clone()))
+    }
+
+    /// Moves the part of the log that nobody reads any more. A check-point that fails or is cut
+    /// short is made up for by a later one.
+    pub fn checkpoint(&self, connection: &Connection) {
+        self.tried_at
+            .store(self.pages.load(Ordering::Relaxed), Ordering::Relaxed);
+        let _alone = self.moving.lock();
+        let _ = connection
+            .raw()
+            .query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
+    }
+
+    fn is_long(&self) -> bool {
+        self.pages.load(Ordering::Relaxed) >= LONG
+    }
+
+    fn is_due(&self) -> bool {
+        let pages = self.pages.load(Ordering::Relaxed);
+        // Shorter than it was: it has started afresh.
+        let tried_at = self.tried_at.load(Ordering::Relaxed);
+        let added = pages.checked_sub(tried_at).unwrap_or(pages);
+        added >= DUE
     }
 }
 
 unsafe extern "C" fn on_commit(
-    pages: *mut c_void,
+    log: *mut c_void,
     _connection: *mut ffi::sqlite3,
     _database: *const c_char,
     in_log: c_int,
 ) -> c_int {
-    // SAFETY: `pages` is the counter `watch` registered, alive as explained there.
-    let pages = unsafe { &*pages.cast::<AtomicU32>() };
-    pages.store(u32::try_from(in_log).unwrap_or(0), Ordering::Relaxed);
+    // SAFETY: `log` is what `watch` registered, alive as explained there.
+    let log = unsafe { &*log.cast::<Log>() };
+    log.pages
+        .store(u32::try_from(in_log).unwrap_or(0), Ordering::Relaxed);
     ffi::SQLITE_OK
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::OpenFlags;
 
-use super::checkpoint::WalSize;
+use super::checkpoint::Log;
 use super::config::{Config, Location};
 use super::{decode, encode, error, fold};
 use crate::engine::{Keep, Rows, Statement};
@@ -31,7 +31,7 @@ pub struct Connection {
     patience: Patience,
     busy_timeout: Duration,
     // Declared after `raw`, whose write-ahead hook refers to it.
-    wal_size: WalSize,
+    _log: Arc<Log>,
 }
 
 /// What a statement does when it would have to wait.
@@ -72,11 +72,11 @@ impl Budget {
 }
 
 impl Connection {
-    pub fn open(config: &Config) -> Result<Self> {
-        Self::open_raw(config).map_err(|error| error::from_open(&error, config))
+    pub fn open(config: &Config, log: &Arc<Log>) -> Result<Self> {
+        Self::open_raw(config, log).map_err(|error| error::from_open(&error, config))
     }
 
-    fn open_raw(config: &Config) -> rusqlite::Result<Self> {
+    fn open_raw(config: &Config, log: &Arc<Log>) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -90,13 +90,13 @@ impl Connection {
         let budget = Arc::new(Budget(AtomicU32::new(Budget::UNLIMITED)));
         let spending = budget.clone();
         raw.progress_handler(STEPS_PER_CHECK as i32, Some(move || spending.spend()))?;
-        let wal_size = WalSize::watch(&raw);
+        let log = log.watch(&raw);
         Ok(Self {
             raw,
             budget,
             patience: Patience::ForLocks,
             busy_timeout: config.busy_timeout,
-            wal_size,
+            _log: log,
         })
     }
 
@@ -182,11 +182,6 @@ impl Connection {
 
     pub fn in_transaction(&self) -> bool {
         !self.raw.is_autocommit()
-    }
-
-    /// Pages in the write-ahead log after this connection's last commit.
-    pub fn wal_pages(&self) -> u32 {
-        self.wal_size.pages()
     }
 
     fn be(&mut self, patience: Patience) -> Result<()> {
@@ -276,11 +271,7 @@ impl From<crate::error::Error> for Failure {
 fn set_up(raw: &rusqlite::Connection, config: &Config) -> rusqlite::Result<()> {
     let read_only = raw.is_readonly(rusqlite::MAIN_DB)?;
     if !config.is_memory() && !read_only {
-        // Switching needs the database for itself; asking first does not.
-        let mode: String = raw.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-        if mode != "wal" {
-            raw.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-        }
+        switch_to_wal(raw, config)?;
         // Check-points write the database file and sync it: not on the caller's thread.
         raw.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
     }
@@ -297,4 +288,22 @@ fn set_up(raw: &rusqlite::Connection, config: &Config) -> rusqlite::Result<()> {
     raw.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
     rusqlite::vtab::array::load_module(raw)?;
     fold::register(raw)
+}
+
+/// Switching needs the database for itself, and SQLite does not wait for that: several who open a
+/// new database at the same time would refuse each other. Asking first needs nothing.
+fn switch_to_wal(raw: &rusqlite::Connection, config: &Config) -> rusqlite::Result<()> {
+    let give_up = Instant::now() + config.busy_timeout;
+    loop {
+        let mode: String = raw.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        if mode == "wal" {
+            return Ok(());
+        }
+        match raw.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+            Err(error) if error::would_wait(&error) && Instant::now() < give_up => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            result => return result,
+        }
+    }
 }

@@ -1,16 +1,16 @@
 //! The open connections of one adapter and who may use which; see the engine's description.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::checkpoint::Log;
 use super::config::{Config, Location};
 use super::connection::{Connection, Patience, Ran};
+use super::off_thread;
 use super::turn::{Permit, Turn};
-use super::{checkpoint, off_thread};
 use crate::engine::{Access, Rows, Statement};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
@@ -26,7 +26,7 @@ pub struct Lanes {
     readers: Mutex<Vec<Connection>>,
     reader_slots: Semaphore,
     turn: Arc<Turn>,
-    checkpointing: AtomicBool,
+    log: Arc<Log>,
     runtime: Handle,
 }
 
@@ -36,7 +36,8 @@ pub type Lane = Mutex<Option<Connection>>;
 impl Lanes {
     /// Blocks; runs on a thread of the runtime.
     pub fn open(config: Config) -> Result<Self> {
-        let main = Connection::open(&config)?;
+        let log = Arc::default();
+        let main = Connection::open(&config, &log)?;
         let turn = match &config.location {
             Location::Memory => Turn::new(),
             Location::File(path) => Turn::of_file(path),
@@ -48,7 +49,7 @@ impl Lanes {
             readers: Mutex::default(),
             reader_slots: Semaphore::new(READERS),
             turn,
-            checkpointing: AtomicBool::new(false),
+            log,
             runtime: Handle::current(),
         })
     }
@@ -59,8 +60,8 @@ impl Lanes {
         values: &[Value],
     ) -> Option<Result<Rows>> {
         let writes = statement.access == Access::Write;
-        // A full sync waits for the disk.
-        if writes && self.config.full_sync {
+        // A full sync waits for the disk, and so does moving the log.
+        if writes && (self.config.full_sync || self.log_is_in_the_way()) {
             return None;
         }
         let _permit = if writes || self.config.is_memory() {
@@ -72,7 +73,7 @@ impl Lanes {
         let connection = lane.as_mut()?;
         let result = connection.run_now(statement, values, Patience::None);
         if writes {
-            self.checkpoint_if_due(connection);
+            self.checkpoint_if_due();
         }
         match result {
             Ok(Ran::Rows(rows)) => Some(Ok(rows)),
@@ -89,11 +90,22 @@ impl Lanes {
         if self.config.is_memory() {
             return self.write(statement, values).await;
         }
+        self.with_reader(move |connection| connection.run(&statement, &values))
+            .await
+    }
+
+    /// Lends a connection that does not write to `work`, off this thread.
+    async fn with_reader<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let _slot = self.reader_slots.acquire().await.map_err(|_| closed())?;
         let lanes = self.clone();
         off_thread(move || {
-            let mut connection = lanes.take_reader()?;
-            let result = connection.run(&statement, &values);
+            let idle = lanes.readers.lock().pop();
+            let open = || Connection::open(&lanes.config, &lanes.log);
+            let mut connection = idle.map_or_else(open, Ok)?;
+            let result = work(&mut connection);
             lanes.readers.lock().push(connection);
             result
         })
@@ -121,10 +133,9 @@ impl Lanes {
         let lanes = self.clone();
         off_thread(move || {
             let _permit = permit;
-            let mut lane = lanes.writing()?;
-            let connection = lane.as_mut().ok_or_else(closed)?;
-            let result = work(connection);
-            lanes.checkpoint_if_due(connection);
+            let mut lane = lanes.begin_writing()?;
+            let result = work(lane.as_mut().ok_or_else(closed)?);
+            lanes.checkpoint_if_due();
             result
         })
         .await
@@ -142,9 +153,22 @@ impl Lanes {
     pub fn writing(&self) -> Result<MutexGuard<'_, Option<Connection>>> {
         let mut lane = self.writing_lane().lock();
         if lane.is_none() && !self.config.is_memory() {
-            *lane = Some(Connection::open(&self.config)?);
+            *lane = Some(Connection::open(&self.config, &self.log)?);
         }
         Ok(lane)
+    }
+
+    /// As `writing`, for whoever begins a turn: it begins with the log out of the way.
+    pub fn begin_writing(&self) -> Result<MutexGuard<'_, Option<Connection>>> {
+        let lane = self.writing()?;
+        if let Some(connection) = lane.as_ref().filter(|_| self.log_is_in_the_way()) {
+            self.log.checkpoint(connection);
+        }
+        Ok(lane)
+    }
+
+    pub fn log_is_in_the_way(&self) -> bool {
+        self.log.is_in_the_way()
     }
 
     /// As `writing`, but `None` where that would have to open or to wait.
@@ -164,37 +188,37 @@ impl Lanes {
         self.config.full_sync
     }
 
-    fn take_reader(&self) -> Result<Connection> {
-        let idle = self.readers.lock().pop();
-        idle.map_or_else(|| Connection::open(&self.config), Ok)
-    }
-
-    /// Starts a check-point in the background when the log has grown, unless one is running.
-    pub fn checkpoint_if_due(self: &Arc<Self>, connection: &Connection) {
-        if connection.wal_pages() < checkpoint::DUE
-            || self.checkpointing.swap(true, Ordering::AcqRel)
-        {
+    /// Starts a check-point in the background when the log has grown.
+    pub fn checkpoint_if_due(self: &Arc<Self>) {
+        let Some(checkpoint) = self.log.begin_checkpoint() else {
             return;
-        }
+        };
         let lanes = self.clone();
-        self.runtime.spawn_blocking(move || {
-            // A check-point that fails or is cut short is made up for by the next one.
-            if let Ok(connection) = lanes.take_reader() {
-                let _ = connection
-                    .raw()
-                    .query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
-                lanes.readers.lock().push(connection);
-            }
-            lanes.checkpointing.store(false, Ordering::Release);
+        self.runtime.spawn(async move {
+            let log = lanes.log.clone();
+            let moved = lanes.with_reader(move |connection| {
+                log.checkpoint(connection);
+                Ok(())
+            });
+            // Refused after `close`, which does the same.
+            let _ = moved.await;
+            drop(checkpoint);
         });
     }
 
-    /// Closes every connection; the last one moves the write-ahead log into the file. Blocks.
-    pub fn close(&self) {
+    /// Waits for a check-point that is running, then closes every connection; the last one moves
+    /// the log into the file.
+    pub async fn close(self: &Arc<Self>) -> Result<()> {
+        let _all = self.reader_slots.acquire_many(READERS as u32).await;
         self.reader_slots.close();
-        self.readers.lock().clear();
-        self.writer.lock().take();
-        self.main.lock().take();
+        let lanes = self.clone();
+        off_thread(move || {
+            lanes.readers.lock().clear();
+            lanes.writer.lock().take();
+            lanes.main.lock().take();
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -109,14 +109,10 @@ impl Sqlite {
     pub async fn close(&self) -> Result<()> {
         self.closed.store(true, Ordering::SeqCst);
         let _drained = self.in_flight.write().await;
-        if let Some(lanes) = self.lanes.get().cloned() {
-            off_thread(move || {
-                lanes.close();
-                Ok(())
-            })
-            .await?;
+        match self.lanes.get() {
+            Some(lanes) => lanes.close().await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn check_open(&self) -> Result<()> {

@@ -68,6 +68,9 @@ impl Transaction {
         lanes: &Arc<Lanes>,
         in_flight: OwnedRwLockReadGuard<()>,
     ) -> Option<Result<Self>> {
+        if lanes.log_is_in_the_way() {
+            return None;
+        }
         let permit = lanes.turn_now(TURN)?;
         let mut lane = lanes.writing_now()?;
         let connection = lane.as_mut()?;
@@ -85,11 +88,11 @@ impl Transaction {
         let permit = lanes.turn(TURN).await?;
         let lanes = lanes.clone();
         off_thread(move || {
-            lanes.writing()?.as_mut().ok_or_else(closed)?.control(
-                BEGIN,
-                BEGIN_ATTEMPT,
-                Patience::ForLocks,
-            )?;
+            let mut lane = lanes.begin_writing()?;
+            lane.as_mut()
+                .ok_or_else(closed)?
+                .control(BEGIN, BEGIN_ATTEMPT, Patience::ForLocks)?;
+            drop(lane);
             Ok(Self::new(&lanes, permit, in_flight))
         })
         .await
@@ -179,7 +182,7 @@ impl Transaction {
             // Commit failed for good, and its error is what the caller has to hear.
             let _ = connection.control("ROLLBACK", "roll back", patience);
         }
-        self.lanes.checkpoint_if_due(connection);
+        self.lanes.checkpoint_if_due();
         self.let_go(lane);
         result
     }
