@@ -66,7 +66,7 @@ export class Nested {
           "the transaction has already been committed or rolled back; await everything inside its callback",
       });
     }
-    this.#parent?.#checkOpen();
+    if (this.#parent) this.#parent.#checkOpen();
   }
 
   /**

@@ -125,7 +125,7 @@ fn location(path: &str, directory: &Path) -> Result<Location> {
     if path == ":memory:" || path == "//:memory:" {
         return Ok(Location::Memory);
     }
-    let path = path.strip_prefix("//").unwrap_or(path);
+    let path = strip_drive_slash(path.strip_prefix("//").unwrap_or(path));
     if path.is_empty() {
         return Err(Error::invalid_input(
             "the SQLite URL names no file; write sqlite:./auth.db, or sqlite::memory: for a \
@@ -133,6 +133,14 @@ fn location(path: &str, directory: &Path) -> Result<Location> {
         ));
     }
     Ok(Location::File(directory.join(percent_decode(path)?)))
+}
+
+/// `file:///C:/auth.db` means `C:/auth.db` where there are drives.
+fn strip_drive_slash(path: &str) -> &str {
+    match path.as_bytes() {
+        [b'/', drive, b':', ..] if cfg!(windows) && drive.is_ascii_alphabetic() => &path[1..],
+        _ => path,
+    }
 }
 
 fn percent_decode(path: &str) -> Result<String> {
