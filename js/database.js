@@ -12,15 +12,29 @@ import { desiredSchema } from "./schema.js";
  * @typedef {import("@better-auth/core/db/adapter").DBAdapter} DBAdapter
  */
 
-/** The options of `nativeAdapter`; see index.d.ts. */
-const OPTIONS = new Set([
-  "url",
-  "usePlural",
-  "debugLogs",
-  "busyTimeoutMs",
-  "acquireTimeoutMs",
-  "synchronous",
-]);
+/** @typedef {{ expected: string, fits: (value: unknown) => boolean }} Option */
+
+/** @type {Option} */
+const MILLISECONDS = {
+  expected: "a whole number of milliseconds, less than 2^31",
+  fits: (value) => typeof value === "number" && value >= 0 && value === (value | 0),
+};
+
+/** The options of `nativeAdapter`; see index.d.ts. @type {Record<string, Option>} */
+const OPTIONS = {
+  url: { expected: "a string", fits: (value) => typeof value === "string" },
+  usePlural: { expected: "true or false", fits: (value) => typeof value === "boolean" },
+  debugLogs: {
+    expected: "true, false or an object",
+    fits: (value) => typeof value === "boolean" || (typeof value === "object" && value !== null),
+  },
+  busyTimeoutMs: MILLISECONDS,
+  acquireTimeoutMs: MILLISECONDS,
+  synchronous: {
+    expected: '"normal" or "full"',
+    fits: (value) => value === "normal" || value === "full",
+  },
+};
 
 /**
  * @param {string | Record<string, any>} urlOrOptions
@@ -86,14 +100,20 @@ function readOptions(given) {
   if (typeof options !== "object" || options === null || !("url" in options)) {
     throw invalidInput('nativeAdapter takes a URL such as "sqlite:./auth.db", or { url, ...options }');
   }
-  const unknown = Object.keys(options).find((option) => !OPTIONS.has(option));
-  if (unknown !== undefined) {
-    throw invalidInput(`nativeAdapter has no option "${unknown}"; it has ${[...OPTIONS].join(", ")}`);
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(OPTIONS, name)) {
+      const known = Object.keys(OPTIONS).join(", ");
+      throw invalidInput(`nativeAdapter has no option "${name}"; it has ${known}`);
+    }
+    const { expected, fits } = OPTIONS[name];
+    const isDefault = value === undefined && name !== "url";
+    if (!isDefault && !fits(value)) {
+      throw invalidInput(`the option ${name} of nativeAdapter must be ${expected}`);
+    }
   }
-  const { url } = options;
-  if (typeof url !== "string") throw invalidInput("the url of nativeAdapter must be a string");
+  const { url } = /** @type {{ url: string }} */ (options);
   checkScheme(url);
-  return /** @type {any} */ (options);
+  return { ...options, url };
 }
 
 /**

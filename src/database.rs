@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::engine::sqlite::{self, Sqlite};
-use crate::engine::{Rows, Statement, Transaction};
+use crate::engine::{InFlight, Rows, Statement, Transaction};
 use crate::error::{Code, Error, Result};
 use crate::query::{self, Operation};
 use crate::schema::{Schema, migrate};
@@ -33,7 +33,7 @@ impl Database {
     /// Opens nothing yet. `options` are those of `nativeAdapter` as JSON.
     pub fn new(url: &str, options: &str, directory: &Path) -> Result<Self> {
         let options: sqlite::Options = serde_json::from_str(options).map_err(|error| {
-            Error::invalid_input(format!("nativeAdapter cannot use its options: {error}"))
+            Error::new(Code::Internal, "the options could not be understood").with_cause(error)
         })?;
         Ok(Self {
             engine: Sqlite::new(sqlite::Config::parse(url, options, directory)?),
@@ -70,32 +70,51 @@ impl Database {
         self.engine.run_now(&statement, values).transpose()
     }
 
-    pub async fn run(&self, statement: Arc<Statement>, values: Vec<Value>) -> Result<Rows> {
-        self.engine.run(statement, values).await
+    /// What follows it is asynchronous, and begins here: `close` waits for it.
+    pub fn enter(&self) -> Result<InFlight> {
+        self.engine.enter()
+    }
+
+    pub async fn run(
+        &self,
+        in_flight: InFlight,
+        statement: Arc<Statement>,
+        values: Vec<Value>,
+    ) -> Result<Rows> {
+        self.engine.run(in_flight, statement, values).await
     }
 
     pub fn begin_now(&self) -> Result<Option<Transaction>> {
         self.engine.begin_now().transpose()
     }
 
-    pub async fn begin(&self) -> Result<Transaction> {
-        self.engine.begin().await
+    pub async fn begin(&self, in_flight: InFlight) -> Result<Transaction> {
+        self.engine.begin(in_flight).await
     }
 
     /// Brings the database to `schema`; returns the statements that were run.
-    pub async fn migrate(&self, schema: Schema) -> Result<Vec<String>> {
+    pub async fn migrate(&self, in_flight: InFlight, schema: Schema) -> Result<Vec<String>> {
         let dialect = self.dialect;
         self.engine
-            .change_schema(move |connection| migrate::apply(dialect, connection, &schema))
+            .change_schema(in_flight, move |connection| {
+                migrate::apply(dialect, connection, &schema)
+            })
             .await
     }
 
     /// The statements `migrate` would run.
-    pub async fn plan(&self, schema: Schema) -> Result<Vec<String>> {
+    pub async fn plan(&self, in_flight: InFlight, schema: Schema) -> Result<Vec<String>> {
         let dialect = self.dialect;
         self.engine
-            .change_schema(move |connection| migrate::plan(dialect, connection, &schema))
+            .change_schema(in_flight, move |connection| {
+                migrate::plan(dialect, connection, &schema)
+            })
             .await
+    }
+
+    /// From now on, `enter` fails.
+    pub fn refuse_work(&self) {
+        self.engine.refuse_work();
     }
 
     pub async fn close(&self) -> Result<()> {
@@ -154,7 +173,7 @@ mod tests {
     }
 
     impl Fixture {
-        async fn file() -> Self {
+        async fn file(options: &str) -> Self {
             static NEXT: AtomicU32 = AtomicU32::new(0);
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let directory = std::env::temp_dir().join(format!(
@@ -163,16 +182,16 @@ mod tests {
             ));
             std::fs::create_dir_all(&directory).unwrap();
             let url = format!("sqlite:{}", directory.join("auth.db").display());
-            Self::open(url, Some(directory)).await
+            Self::open(url, Some(directory), options).await
         }
 
-        async fn memory() -> Self {
-            Self::open("sqlite::memory:".to_owned(), None).await
+        async fn memory(options: &str) -> Self {
+            Self::open("sqlite::memory:".to_owned(), None, options).await
         }
 
-        async fn open(url: String, directory: Option<PathBuf>) -> Self {
-            let database = open(&url);
-            database.migrate(schema()).await.unwrap();
+        async fn open(url: String, directory: Option<PathBuf>, options: &str) -> Self {
+            let database = open(&url, options);
+            migrate(&database).await.unwrap();
             Self {
                 database,
                 url,
@@ -197,23 +216,34 @@ mod tests {
             self.database.run_now(self.insertion(), &values)
         }
 
+        async fn begin(&self) -> Result<Transaction> {
+            self.database.begin(self.database.enter()?).await
+        }
+
         async fn count(&self) -> i64 {
             let plan = self.plan(r#"{"operation":"count","table":"counter","filter":[]}"#);
-            let statement = self.database.statement(plan).unwrap();
-            match self.database.run(statement, Vec::new()).await.unwrap()[..] {
+            match run(&self.database, plan, Vec::new()).await[..] {
                 [Value::Integer(count)] => count,
                 ref other => panic!("not a count: {other:?}"),
             }
         }
     }
 
-    fn open(url: &str) -> Database {
-        Database::new(
-            url,
-            r#"{"busyTimeoutMs":50,"acquireTimeoutMs":50}"#,
-            Path::new("/"),
-        )
-        .unwrap()
+    /// For tests in which waiting has to end in vain.
+    const IMPATIENT: &str = r#"{"busyTimeoutMs":50,"acquireTimeoutMs":50}"#;
+    const PATIENT: &str = "{}";
+
+    fn open(url: &str, options: &str) -> Database {
+        Database::new(url, options, Path::new("/")).unwrap()
+    }
+
+    async fn migrate(database: &Database) -> Result<Vec<String>> {
+        database.migrate(database.enter()?, schema()).await
+    }
+
+    async fn run(database: &Database, plan: PlanId, values: Vec<Value>) -> Rows {
+        let (in_flight, statement) = (database.enter().unwrap(), database.statement(plan).unwrap());
+        database.run(in_flight, statement, values).await.unwrap()
     }
 
     fn schema() -> Schema {
@@ -226,8 +256,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_operation_opens_off_the_callers_thread_and_later_ones_run_on_it() {
-        let fixture = Fixture::file().await;
-        let reopened = open(&fixture.url);
+        let fixture = Fixture::file(PATIENT).await;
+        let reopened = open(&fixture.url, PATIENT);
         let plan = reopened
             .prepare(
                 r#"{"operation":"findMany","table":"counter","limit":true,
@@ -235,11 +265,7 @@ mod tests {
             )
             .unwrap();
         assert_eq!(reopened.run_now(plan, &[Value::Integer(10)]).unwrap(), None);
-        let statement = reopened.statement(plan).unwrap();
-        reopened
-            .run(statement, vec![Value::Integer(10)])
-            .await
-            .unwrap();
+        run(&reopened, plan, vec![Value::Integer(10)]).await;
         assert_eq!(
             reopened.run_now(plan, &[Value::Integer(10)]).unwrap(),
             Some(Vec::new())
@@ -248,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_scan_that_turns_out_wide_moves_off_the_callers_thread_and_is_complete() {
-        let fixture = Fixture::file().await;
+        let fixture = Fixture::file(PATIENT).await;
         let insertion = fixture.insertion();
         for n in 0..30_000 {
             let values = vec![Value::Text(format!("id-{n}")), Value::Integer(n)];
@@ -259,8 +285,7 @@ mod tests {
                 .unwrap()
                 .is_none()
             {
-                let statement = fixture.database.statement(insertion).unwrap();
-                fixture.database.run(statement, values).await.unwrap();
+                run(&fixture.database, insertion, values).await;
             }
         }
         let plan = fixture.plan(
@@ -269,20 +294,18 @@ mod tests {
         );
         let values = [Value::Text("9".to_owned())];
         assert_eq!(fixture.database.run_now(plan, &values).unwrap(), None);
-        let statement = fixture.database.statement(plan).unwrap();
         let expected = (0..30_000).filter(|n| n.to_string().contains('9')).count() as i64;
-        let rows = fixture
-            .database
-            .run(statement.clone(), values.to_vec())
-            .await
-            .unwrap();
+        let rows = run(&fixture.database, plan, values.to_vec()).await;
         assert_eq!(rows, [Value::Integer(expected)]);
     }
 
     #[tokio::test]
     async fn while_a_transaction_is_open_others_read_what_was_and_wait_to_write() {
-        for fixture in [Fixture::file().await, Fixture::memory().await] {
-            let transaction = Arc::new(fixture.database.begin().await.unwrap());
+        for fixture in [
+            Fixture::file(IMPATIENT).await,
+            Fixture::memory(IMPATIENT).await,
+        ] {
+            let transaction = Arc::new(fixture.begin().await.unwrap());
             assert_eq!(
                 fixture.insert_now("outside", 1).unwrap(),
                 None,
@@ -290,7 +313,7 @@ mod tests {
                 fixture.url
             );
             assert!(fixture.database.begin_now().unwrap().is_none());
-            let held_up = fixture.database.begin().await.err().unwrap();
+            let held_up = fixture.begin().await.err().unwrap();
             assert_eq!(held_up.code, Code::PoolTimeout);
             transaction.step(Step::Commit).await.unwrap();
             assert!(
@@ -303,8 +326,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_transaction_that_is_dropped_leaves_nothing() {
-        for fixture in [Fixture::file().await, Fixture::memory().await] {
-            let transaction = fixture.database.begin().await.unwrap();
+        for fixture in [Fixture::file(PATIENT).await, Fixture::memory(PATIENT).await] {
+            let transaction = fixture.begin().await.unwrap();
             let statement = fixture.database.statement(fixture.insertion()).unwrap();
             let values = [Value::Text("inside".to_owned()), Value::Integer(1)];
             transaction.run_now(&statement, &values).unwrap().unwrap();
@@ -315,12 +338,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_lock_held_elsewhere_makes_a_write_wait_and_then_say_so() {
-        let fixture = Fixture::file().await;
+        let fixture = Fixture::file(IMPATIENT).await;
         let path = fixture.directory.as_ref().unwrap().join("auth.db");
         let other = rusqlite::Connection::open(path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         assert_eq!(fixture.insert_now("a", 1).unwrap(), None);
-        let error = fixture.database.begin().await.err().unwrap();
+        let error = fixture.begin().await.err().unwrap();
         assert_eq!(error.code, Code::DatabaseLocked);
         other.execute_batch("ROLLBACK").unwrap();
         assert!(fixture.insert_now("a", 1).unwrap().is_some());
@@ -328,24 +351,21 @@ mod tests {
 
     #[tokio::test]
     async fn after_close_everything_is_refused() {
-        let fixture = Fixture::file().await;
+        let fixture = Fixture::file(PATIENT).await;
         fixture.insert_now("a", 1).unwrap().unwrap();
         fixture.database.close().await.unwrap();
         fixture.database.close().await.unwrap();
         assert_eq!(fixture.insert_now("b", 2).unwrap_err().code, Code::Closed);
+        assert_eq!(fixture.begin().await.err().unwrap().code, Code::Closed);
         assert_eq!(
-            fixture.database.begin().await.err().unwrap().code,
-            Code::Closed
-        );
-        assert_eq!(
-            open(&fixture.url).migrate(schema()).await.unwrap(),
+            migrate(&open(&fixture.url, PATIENT)).await.unwrap(),
             Vec::<String>::new()
         );
     }
 
     #[tokio::test]
     async fn a_plan_that_was_released_is_gone_and_its_number_is_used_again() {
-        let fixture = Fixture::memory().await;
+        let fixture = Fixture::memory(PATIENT).await;
         let plan = fixture.plan(r#"{"operation":"count","table":"counter","filter":[]}"#);
         fixture.database.release(plan);
         assert_eq!(

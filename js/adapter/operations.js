@@ -38,6 +38,10 @@ import { readRows, rowReader } from "./rows.js";
 /** @type {Join[]} */
 const NO_JOINS = [];
 
+/**
+ * Every operation reaches the database before its first `await`, unless a transform of the
+ * application returns a promise: a close() that follows the call waits for it.
+ */
 export class Operations {
   #models;
   #plans;
@@ -65,7 +69,7 @@ export class Operations {
   async create({ model: name, data, select, forceAllowId = false }) {
     const model = this.#models.get(name);
     const input = this.#naming.input(this.#models, model, data, "create", forceAllowId);
-    const { fields, values } = await input;
+    const { fields, values } = input instanceof Promise ? await input : input;
     const plan = this.#plan("create", model, `${positions(fields)};${select ?? ""}`, () =>
       this.#writing(model, { set: columnsOf(fields) }, select),
     );
@@ -141,7 +145,7 @@ export class Operations {
     const filter = this.#filter(model, where);
     if (filter.clauses.length === 0) return null;
     const input = this.#naming.input(this.#models, model, update, "update", false);
-    const { fields, values } = await input;
+    const { fields, values } = input instanceof Promise ? await input : input;
     if (fields.length === 0) return this.findOne({ model: name, where });
     const plan = this.#plan("update", model, `${positions(fields)};${filter.key}`, () =>
       this.#writing(model, { set: columnsOf(fields), filter: filter.clauses }),
@@ -154,7 +158,7 @@ export class Operations {
     const model = this.#models.get(name);
     const filter = this.#filter(model, where);
     const input = this.#naming.input(this.#models, model, update, "update", false);
-    const { fields, values } = await input;
+    const { fields, values } = input instanceof Promise ? await input : input;
     if (fields.length === 0) return this.count({ model: name, where });
     const plan = this.#plan("updateMany", model, `${positions(fields)};${filter.key}`, () => ({
       shape: { table: model.table, set: columnsOf(fields), filter: filter.clauses },
@@ -203,7 +207,8 @@ export class Operations {
       throw invalidInput(`incrementOne takes finite numbers; "${field}" got something else`);
     });
     const added = deltas.map(({ field }) => field);
-    const assigned = await this.#assignedBeside(added, model, set);
+    const input = set && this.#naming.input(this.#models, model, set, "update", false);
+    const assigned = beside(added, input instanceof Promise ? await input : input);
     const key = `${positions(added)};${positions(assigned.fields)};${filter.key}`;
     const plan = this.#plan("incrementOne", model, key, () =>
       this.#writing(model, {
@@ -215,27 +220,6 @@ export class Operations {
     );
     const values = [...deltas.map(({ delta }) => delta), ...assigned.values, ...filter.values];
     return this.#one("incrementOne", model, plan, values);
-  }
-
-  /**
-   * What incrementOne sets besides what it adds to; where a field is in both, adding wins.
-   *
-   * @param {Field[]} added
-   * @param {Model} model
-   * @param {Record<string, any> | undefined} set
-   */
-  async #assignedBeside(added, model, set) {
-    const assigned = set
-      ? await this.#naming.input(this.#models, model, set, "update", false)
-      : { fields: [], values: [] };
-    const kept = assigned.fields.map((field) => !added.includes(field));
-    const fields = assigned.fields.filter((_, index) => kept[index]);
-    if (added.length + fields.length > 0) {
-      return { fields, values: assigned.values.filter((_, index) => kept[index]) };
-    }
-    throw new BetterAuthError(
-      "incrementOne resolved to an empty update: every increment/set field was unknown to the schema or transformed away.",
-    );
   }
 
   /**
@@ -392,6 +376,24 @@ export class Operations {
 }
 
 /**
+ * What incrementOne sets besides what it adds to; where a field is in both, adding wins.
+ *
+ * @param {Field[]} added
+ * @param {import("./input.js").Assignments} [set]
+ * @returns {import("./input.js").Assignments}
+ */
+function beside(added, set = { fields: [], values: [] }) {
+  const kept = set.fields.map((field) => !added.includes(field));
+  const fields = set.fields.filter((_, index) => kept[index]);
+  if (added.length + fields.length > 0) {
+    return { fields, values: set.values.filter((_, index) => kept[index]) };
+  }
+  throw new BetterAuthError(
+    "incrementOne resolved to an empty update: every increment/set field was unknown to the schema or transformed away.",
+  );
+}
+
+/**
  * Applies the application's output transforms, one after the other as the factory does.
  *
  * @param {Record<string, any>} row
@@ -458,7 +460,7 @@ function limitsOf(joins) {
  * @param {Join[]} joins
  */
 function withJoinFields(select, joins) {
-  if (!select || select.length === 0 || joins.length === 0) return select;
+  if (!select || joins.length === 0) return select;
   return [...new Set([...select, ...joins.map(({ from }) => from.name)])];
 }
 

@@ -32,6 +32,7 @@ export async function inTransaction(database, callback) {
 export class Nested {
   #handle;
   #parent;
+  /** @type {number} */
   #depth;
   #ended = false;
   /** The nested transactions of one level take turns: savepoints are a stack. */

@@ -62,8 +62,9 @@ impl Database {
         let core = self.core.clone();
         // Now, not when the work starts: the plan may be released in between.
         let statement = core.statement(plan);
+        let in_flight = core.enter();
         promise(env, async move {
-            core.run(statement?, values.0).await.map(Cells)
+            core.run(in_flight?, statement?, values.0).await.map(Cells)
         })
     }
 
@@ -79,8 +80,9 @@ impl Database {
     #[napi(ts_return_type = "Promise<any>")]
     pub fn begin<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<Transaction>>> {
         let core = self.core.clone();
+        let in_flight = core.enter();
         promise(env, async move {
-            let transaction = core.begin().await?;
+            let transaction = core.begin(in_flight?).await?;
             Ok(Transaction::new(&core, transaction))
         })
     }
@@ -93,10 +95,10 @@ impl Database {
         schema: String,
     ) -> Result<PromiseRaw<'env, Outcome<Vec<String>>>> {
         let core = self.core.clone();
-        promise(
-            env,
-            async move { core.migrate(parse_schema(&schema)?).await },
-        )
+        let in_flight = core.enter();
+        promise(env, async move {
+            core.migrate(in_flight?, parse_schema(&schema)?).await
+        })
     }
 
     /// Resolves to the statements `migrate` would run.
@@ -107,13 +109,17 @@ impl Database {
         schema: String,
     ) -> Result<PromiseRaw<'env, Outcome<Vec<String>>>> {
         let core = self.core.clone();
-        promise(env, async move { core.plan(parse_schema(&schema)?).await })
+        let in_flight = core.enter();
+        promise(env, async move {
+            core.plan(in_flight?, parse_schema(&schema)?).await
+        })
     }
 
-    /// Waits for what is in flight, then closes every connection.
+    /// Refuses what follows, waits for what is in flight, then closes every connection.
     #[napi(ts_return_type = "Promise<any>")]
     pub fn close<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<()>>> {
         let core = self.core.clone();
+        core.refuse_work();
         promise(env, async move { core.close().await })
     }
 }

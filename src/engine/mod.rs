@@ -3,5 +3,5 @@
 pub mod sqlite;
 mod statement;
 
-pub use sqlite::{Step, Transaction};
+pub use sqlite::{InFlight, Step, Transaction};
 pub use statement::{Access, Column, Keep, Parameter, Rows, Statement};

@@ -88,9 +88,12 @@ impl Config {
 
     fn set_parameter(&mut self, name: &str, value: &str) -> Result<()> {
         let milliseconds = || {
-            value.parse().map(Duration::from_millis).map_err(|_| {
+            // SQLite takes an int.
+            let number = value.parse::<i32>().ok();
+            let milliseconds = number.and_then(|number| u64::try_from(number).ok());
+            milliseconds.map(Duration::from_millis).ok_or_else(|| {
                 Error::invalid_input(format!(
-                    "the URL parameter {name} must be a number of milliseconds"
+                    "the URL parameter {name} must be a whole number of milliseconds, less than 2^31"
                 ))
             })
         };
@@ -233,6 +236,8 @@ mod tests {
             "sqlite://",
             "file:",
             "sqlite:a.db?busy_timeout=soon",
+            "sqlite:a.db?busy_timeout=-1",
+            "sqlite:a.db?busy_timeout=2147483648",
             "sqlite:a.db?mode=ro",
             "sqlite:a%2.db",
             "sqlite:a%ff.db",

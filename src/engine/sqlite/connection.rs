@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::OpenFlags;
+use rusqlite::config::DbConfig;
 
 use super::checkpoint::Log;
 use super::config::{Config, Location};
@@ -280,6 +281,9 @@ fn set_up(raw: &rusqlite::Connection, config: &Config) -> rusqlite::Result<()> {
         "synchronous",
         if config.full_sync { "FULL" } else { "NORMAL" },
     )?;
+    // Otherwise a quoted column that does not exist is a string, and found everywhere.
+    raw.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    raw.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
     raw.pragma_update(None, "foreign_keys", true)?;
     raw.pragma_update(None, "trusted_schema", false)?;
     raw.pragma_update(None, "temp_store", "MEMORY")?;

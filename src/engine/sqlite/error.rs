@@ -125,6 +125,15 @@ fn constraint(extended_code: i32, told: &str, attempt: &str) -> Error {
         }
     };
     let subject_text = subject.unwrap_or("a column");
+    let foreign_key = || {
+        Error::new(
+            Code::ForeignKeyViolation,
+            format!(
+                "{attempt} failed: it would leave a foreign key that points to no row (a missing \
+                 parent, or a parent still referenced)"
+            ),
+        )
+    };
     match extended_code {
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => named(
             Code::UniqueViolation,
@@ -135,13 +144,9 @@ fn constraint(extended_code: i32, told: &str, attempt: &str) -> Error {
             Code::NotNullViolation,
             format!("{attempt} failed: {subject_text} needs a value"),
         ),
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Error::new(
-            Code::ForeignKeyViolation,
-            format!(
-                "{attempt} failed: it would leave a foreign key that points to no row (a missing \
-                 parent, or a parent still referenced)"
-            ),
-        ),
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => foreign_key(),
+        // ON DELETE RESTRICT is carried out as a trigger.
+        ffi::SQLITE_CONSTRAINT_TRIGGER if told.starts_with("FOREIGN KEY") => foreign_key(),
         ffi::SQLITE_CONSTRAINT_CHECK => Error::new(
             Code::CheckViolation,
             format!("{attempt} failed: CHECK {subject_text}"),
@@ -179,11 +184,13 @@ mod tests {
         );
         assert_eq!(error.code, Code::NotNullViolation);
         assert_eq!(error.column.as_deref(), Some("name"));
-        let error = classified(
+        for code in [
             ffi::SQLITE_CONSTRAINT_FOREIGNKEY,
-            "FOREIGN KEY constraint failed",
-        );
-        assert_eq!(error.code, Code::ForeignKeyViolation);
+            ffi::SQLITE_CONSTRAINT_TRIGGER,
+        ] {
+            let error = classified(code, "FOREIGN KEY constraint failed");
+            assert_eq!(error.code, Code::ForeignKeyViolation);
+        }
     }
 
     #[test]

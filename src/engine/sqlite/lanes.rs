@@ -11,6 +11,7 @@ use super::config::{Config, Location};
 use super::connection::{Connection, Patience, Ran};
 use super::off_thread;
 use super::turn::{Permit, Turn};
+use super::waiting::Waiting;
 use crate::engine::{Access, Rows, Statement};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
@@ -26,6 +27,7 @@ pub struct Lanes {
     readers: Mutex<Vec<Connection>>,
     reader_slots: Semaphore,
     turn: Arc<Turn>,
+    waiting: Waiting,
     log: Arc<Log>,
     runtime: Handle,
 }
@@ -49,6 +51,7 @@ impl Lanes {
             readers: Mutex::default(),
             reader_slots: Semaphore::new(READERS),
             turn,
+            waiting: Waiting::default(),
             log,
             runtime: Handle::current(),
         })
@@ -117,10 +120,35 @@ impl Lanes {
         statement: Arc<Statement>,
         values: Vec<Value>,
     ) -> Result<Rows> {
-        self.with_writer(statement.operation, move |connection| {
-            connection.run(&statement, &values)
-        })
-        .await
+        let (answer, unserved) = self.waiting.add(statement, values);
+        if unserved {
+            self.runtime.spawn(self.clone().serve_waiting());
+        }
+        let timeout = self.config.acquire_timeout;
+        answer
+            .within(timeout, || self.turn.timed_out(timeout))
+            .await
+    }
+
+    /// Runs the writes that wait, turn after turn, until there are none.
+    async fn serve_waiting(self: Arc<Self>) {
+        loop {
+            let permit = self.turn.take_whenever_it_comes("writes that waited").await;
+            let lanes = self.clone();
+            let served = off_thread(move || {
+                let _permit = permit;
+                let mut lane = lanes.begin_writing()?;
+                lanes.waiting.run_some(lane.as_mut().ok_or_else(closed)?);
+                lanes.checkpoint_if_due();
+                Ok(())
+            });
+            if let Err(error) = served.await {
+                self.waiting.fail_all(&error);
+            }
+            if !self.waiting.goes_on() {
+                return;
+            }
+        }
     }
 
     /// Lends the writing connection to `work`, off this thread.

@@ -22,18 +22,19 @@ mod fold;
 mod lanes;
 mod transaction;
 mod turn;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{OnceCell, RwLock};
+use tokio::sync::{OnceCell, OwnedRwLockReadGuard, RwLock};
 
 pub use config::{Config, Options};
 pub use connection::Connection;
 pub use fold::FOLD;
 pub use transaction::{Step, Transaction};
 
-use self::lanes::Lanes;
+use self::lanes::{Lanes, closed};
 use super::{Access, Rows, Statement};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
@@ -45,6 +46,9 @@ pub struct Sqlite {
     /// Held for reading by everything in flight; `close` waits until it can write.
     in_flight: Arc<RwLock<()>>,
 }
+
+/// Held by what was begun before `close`, which waits for it.
+pub type InFlight = OwnedRwLockReadGuard<()>;
 
 impl Sqlite {
     /// Opens nothing yet; the first operation does.
@@ -69,8 +73,12 @@ impl Sqlite {
     }
 
     /// Runs off this thread, waiting where it must.
-    pub async fn run(&self, statement: Arc<Statement>, values: Vec<Value>) -> Result<Rows> {
-        let _in_flight = self.enter().await?;
+    pub async fn run(
+        &self,
+        _in_flight: InFlight,
+        statement: Arc<Statement>,
+        values: Vec<Value>,
+    ) -> Result<Rows> {
         let lanes = self.lanes().await?;
         match statement.access {
             Access::Read => lanes.read(statement, values).await,
@@ -80,15 +88,13 @@ impl Sqlite {
 
     /// Begins a transaction if that cannot wait.
     pub fn begin_now(&self) -> Option<Result<Transaction>> {
-        if let Err(error) = self.check_open() {
-            return Some(Err(error));
+        match self.enter() {
+            Ok(in_flight) => Transaction::begin_now(self.lanes.get()?, in_flight),
+            Err(error) => Some(Err(error)),
         }
-        let in_flight = self.in_flight.clone().try_read_owned().ok()?;
-        Transaction::begin_now(self.lanes.get()?, in_flight)
     }
 
-    pub async fn begin(&self) -> Result<Transaction> {
-        let in_flight = self.enter().await?;
+    pub async fn begin(&self, in_flight: InFlight) -> Result<Transaction> {
         let lanes = self.lanes().await?;
         Transaction::begin(lanes, in_flight).await
     }
@@ -96,18 +102,32 @@ impl Sqlite {
     /// Changes the schema; see `Connection::change_schema`.
     pub async fn change_schema<T: Send + 'static>(
         &self,
+        _in_flight: InFlight,
         work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let _in_flight = self.enter().await?;
         self.lanes()
             .await?
             .with_writer("a migration", |connection| connection.change_schema(work))
             .await
     }
 
-    /// Refuses new work, waits for what is in flight, then closes every connection.
-    pub async fn close(&self) -> Result<()> {
+    /// From when it is called, whatever has to wait until it can go on.
+    pub fn enter(&self) -> Result<InFlight> {
+        self.check_open()?;
+        self.in_flight
+            .clone()
+            .try_read_owned()
+            .map_err(|_| closed())
+    }
+
+    /// From now on, `enter` fails.
+    pub fn refuse_work(&self) {
         self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits for what is in flight, then closes every connection.
+    pub async fn close(&self) -> Result<()> {
+        self.refuse_work();
         let _drained = self.in_flight.write().await;
         match self.lanes.get() {
             Some(lanes) => lanes.close().await,
@@ -117,19 +137,9 @@ impl Sqlite {
 
     fn check_open(&self) -> Result<()> {
         if self.closed.load(Ordering::SeqCst) {
-            return Err(Error::new(
-                Code::Closed,
-                "the database was used after close()",
-            ));
+            return Err(closed());
         }
         Ok(())
-    }
-
-    async fn enter(&self) -> Result<tokio::sync::OwnedRwLockReadGuard<()>> {
-        self.check_open()?;
-        let entered = self.in_flight.clone().read_owned().await;
-        self.check_open()?;
-        Ok(entered)
     }
 
     async fn lanes(&self) -> Result<&Arc<Lanes>> {

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::OwnedRwLockReadGuard;
 
 use super::connection::{Connection, Patience, Ran};
 use super::lanes::{Lanes, closed};
-use super::off_thread;
 use super::turn::Permit;
+use super::{InFlight, off_thread};
 use crate::engine::{Access, Rows, Statement};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
@@ -25,7 +24,7 @@ pub struct Transaction {
 
 struct Held {
     _permit: Permit,
-    _in_flight: OwnedRwLockReadGuard<()>,
+    _in_flight: InFlight,
 }
 
 /// What moves a transaction along. Savepoints are numbered by their depth, from 1.
@@ -64,10 +63,7 @@ impl Step {
 }
 
 impl Transaction {
-    pub fn begin_now(
-        lanes: &Arc<Lanes>,
-        in_flight: OwnedRwLockReadGuard<()>,
-    ) -> Option<Result<Self>> {
+    pub fn begin_now(lanes: &Arc<Lanes>, in_flight: InFlight) -> Option<Result<Self>> {
         if lanes.log_is_in_the_way() {
             return None;
         }
@@ -84,7 +80,7 @@ impl Transaction {
         }
     }
 
-    pub async fn begin(lanes: &Arc<Lanes>, in_flight: OwnedRwLockReadGuard<()>) -> Result<Self> {
+    pub async fn begin(lanes: &Arc<Lanes>, in_flight: InFlight) -> Result<Self> {
         let permit = lanes.turn(TURN).await?;
         let lanes = lanes.clone();
         off_thread(move || {
@@ -98,7 +94,7 @@ impl Transaction {
         .await
     }
 
-    fn new(lanes: &Arc<Lanes>, permit: Permit, in_flight: OwnedRwLockReadGuard<()>) -> Self {
+    fn new(lanes: &Arc<Lanes>, permit: Permit, in_flight: InFlight) -> Self {
         let held = Held {
             _permit: permit,
             _in_flight: in_flight,

@@ -64,16 +64,24 @@ impl Turn {
         Some(self.hold(permit, what))
     }
 
-    /// Waits in line.
+    /// Waits in line, at most `timeout`.
     pub async fn take(self: &Arc<Self>, what: &'static str, timeout: Duration) -> Result<Permit> {
-        match tokio::time::timeout(timeout, self.queue.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(self.hold(permit, what)),
-            Ok(Err(_)) => Err(Error::new(
-                Code::Closed,
-                "the database was closed while waiting",
-            )),
+        match tokio::time::timeout(timeout, self.take_whenever_it_comes(what)).await {
+            Ok(permit) => Ok(permit),
             Err(_) => Err(self.timed_out(timeout)),
         }
+    }
+
+    /// Waits in line.
+    pub async fn take_whenever_it_comes(self: &Arc<Self>, what: &'static str) -> Permit {
+        // The queue is never closed.
+        let permit = self
+            .queue
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("an open queue");
+        self.hold(permit, what)
     }
 
     fn hold(self: &Arc<Self>, permit: OwnedSemaphorePermit, what: &'static str) -> Permit {
@@ -87,7 +95,8 @@ impl Turn {
         }
     }
 
-    fn timed_out(&self, timeout: Duration) -> Error {
+    /// What to tell whoever waited that long in vain.
+    pub fn timed_out(&self, timeout: Duration) -> Error {
         let holder = match *self.holder.lock() {
             Some(holder) => {
                 format!(
