@@ -12,12 +12,7 @@ import {
 } from "@better-auth/test-utils/adapter";
 import { nativeAdapter } from "../index.js";
 import { engines } from "./engines/index.js";
-
-// With debug logs on, calls take the way through Better Auth's factory.
-const ways = [
-  { way: "direct", options: {} },
-  { way: "through the factory", options: { debugLogs: { isRunningAdapterTests: true } } },
-];
+import { ways } from "./support/ways.js";
 
 for (const engine of engines) {
   for (const { way, options } of ways) {

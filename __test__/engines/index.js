@@ -9,6 +9,8 @@ import { join } from "node:path";
  * @property {string} name
  * @property {() => Promise<{ url: string, drop: () => Promise<void> }>} create An empty database
  *   of its own.
+ * @property {boolean} [private] Whether it is one connection, of one adapter: nobody else can open
+ *   it, and reads too wait for an open transaction.
  */
 
 /** @type {Engine[]} */
@@ -25,6 +27,7 @@ export const engines = [
   },
   {
     name: "SQLite in memory",
+    private: true,
     create: async () => ({ url: "sqlite::memory:", drop: async () => {} }),
   },
 ];

@@ -330,3 +330,6 @@ fn scalars(fields: &[Field]) -> Vec<Column> {
         .map(|field| Column::Scalar(field.kind))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,12 +109,16 @@ fn add_foreign_key(
     extend_definition(connection.raw(), &table.name, &constraint).map_err(|error| {
         failed(Code::SchemaMismatch, "nothing was changed".to_owned()).with_cause(error)
     })?;
-    let extended = introspect::table(dialect, connection, &table.name)?;
-    if !extended.is_some_and(|table| table.refers(&column.name, &reference.table)) {
-        return Err(failed(
+    let unusual = || {
+        failed(
             Code::SchemaMismatch,
-            "its definition has an unusual form; nothing was changed".to_owned(),
-        ));
+            "the table's definition has an unusual form; nothing was changed".to_owned(),
+        )
+    };
+    let extended = introspect::table(dialect, connection, &table.name)
+        .map_err(|error| unusual().with_cause(error))?;
+    if !extended.is_some_and(|table| table.refers(&column.name, &reference.table)) {
+        return Err(unusual());
     }
     let orphans = count_orphans(connection.raw(), &table.name).map_err(|error| {
         failed(Code::StorageFailed, "its rows cannot be checked".to_owned()).with_cause(error)

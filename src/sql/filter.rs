@@ -171,3 +171,6 @@ fn substring(sql: &mut Builder, term: Term) {
         _ => dialect.contains(sql, &whole, &part),
     }
 }
+
+#[cfg(test)]
+mod tests;

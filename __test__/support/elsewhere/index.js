@@ -1,0 +1,83 @@
+// Tasks in other processes and on other threads.
+//
+// A task is sent as source text: it sees what it is passed, and nothing of the file it stands in.
+
+import { fork } from "node:child_process";
+import { EventEmitter, on, once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { onTestFinished } from "vitest";
+
+/** @import { Task } from "./main.js" */
+
+const main = fileURLToPath(new URL("main.js", import.meta.url));
+
+/**
+ * @param {Task} task
+ * @param {any} [data]
+ * @param {string[]} [nodeOptions]
+ */
+export function inProcess(task, data, nodeOptions = []) {
+  const child = fork(main, { execArgv: nodeOptions, serialization: "advanced" });
+  child.send({ source: `${task}`, data });
+  return elsewhere(child, (message) => child.send(message), () => child.kill("SIGKILL"));
+}
+
+/**
+ * @param {Task} task
+ * @param {any} [data]
+ */
+export function inThread(task, data) {
+  const worker = new Worker(main);
+  worker.postMessage({ source: `${task}`, data });
+  return elsewhere(worker, (message) => worker.postMessage(message), () => worker.terminate());
+}
+
+/**
+ * @param {EventEmitter} there emits "message" and "exit"
+ * @param {(message: any) => void} tell
+ * @param {() => unknown} stop
+ */
+function elsewhere(there, tell, stop) {
+  const conversation = new EventEmitter();
+  const said = on(conversation, "said", { close: ["over"] });
+  /** @type {{ result?: any, error?: object } | undefined} */
+  let outcome;
+  there.on("message", (message) => {
+    if ("said" in message) conversation.emit("said", message.said);
+    else outcome = message;
+  });
+  const exit = once(there, "exit").then(([code]) => {
+    conversation.emit("over");
+    return code;
+  });
+  // Nobody may be waiting for it.
+  exit.catch(() => {});
+  onTestFinished(async () => {
+    stop();
+    await exit;
+  });
+
+  return {
+    /** Passes a message on to the task. @param {any} [message] */
+    tell: (message = null) => tell({ said: message }),
+    /** The next message of the task. */
+    async told() {
+      const { done, value } = await said.next();
+      if (done) throw await this.result().catch((error) => error);
+      return value[0];
+    },
+    /** What the task returned, after an end of its own accord. */
+    async result() {
+      const code = await exit;
+      if (outcome?.error) throw Object.assign(new Error(), outcome.error);
+      if (code === 0 && outcome) return outcome.result;
+      throw new Error(`it ended with exit code ${code}, ${outcome ? "after" : "before"} its task`);
+    },
+    /** Ends it at once. */
+    async stop() {
+      stop();
+      await exit;
+    },
+  };
+}
