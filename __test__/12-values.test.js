@@ -400,7 +400,13 @@ describe.each(ways)("SQLite, values another program stored, $way", ({ options })
   test("are read in every form that has a meaning", async () => {
     const at = new Date("2026-11-21T08:45:49.000Z");
     expect(await find("fine")).toMatchObject({
-      text: "ä", number: 1, bigint: 9007199254740991, boolean: true, date: at, json: { a: 1 }, texts: ["a"],
+      text: "ä",
+      number: 1,
+      bigint: 9007199254740991,
+      boolean: true,
+      date: at,
+      json: { a: 1 },
+      texts: ["a"],
     });
     const milliseconds = new Date(1795250749123);
     expect(await find("milliseconds")).toMatchObject({ boolean: false, date: milliseconds });

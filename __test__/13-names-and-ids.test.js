@@ -127,9 +127,8 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
     expect(
       await adapter.findOne({ model: "user", where, select: ["name", "emailVerified"] }),
     ).toStrictEqual({ name: "Ada", emailVerified: true });
-    expect(
-      await adapter.findOne({ model: "user", where: byId(ada), join: { session: true, account: true } }),
-    ).toStrictEqual({
+    const join = { session: true, account: true };
+    expect(await adapter.findOne({ model: "user", where: byId(ada), join })).toStrictEqual({
       ...ada,
       session: [opened],
       account: [expect.objectContaining({ ...account, userId: ada.id, scope: "a" })],
@@ -166,7 +165,8 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
       update: { userAgent: "another", updatedAt: at(9) },
     });
     expect(extended).toBe(1);
-    expect(await adapter.count({ model: "session", where: [{ field: "userAgent", value: "another" }] })).toBe(1);
+    const changed = [{ field: "userAgent", value: "another" }];
+    expect(await adapter.count({ model: "session", where: changed })).toBe(1);
     expect(await adapter.consumeOne({ model: "session", where: byId(opened) })).toStrictEqual({
       ...opened,
       userAgent: "another",
@@ -215,8 +215,16 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
       touched: { type: "string", required: false, fieldName: "touched_by", onUpdate: () => "update" },
       slug: { type: "string", required: false, transform: { input: shout } },
       code: { type: "string", required: false, transform: { input: later(shout) } },
-      masked: { type: "string", required: false, transform: { output: (text) => text && `<${text}>` } },
-      late: { type: "string", required: false, transform: { output: later((text) => text && `(${text})`) } },
+      masked: {
+        type: "string",
+        required: false,
+        transform: { output: (text) => text && `<${text}>` },
+      },
+      late: {
+        type: "string",
+        required: false,
+        transform: { output: later((text) => text && `(${text})`) },
+      },
       both: {
         type: "string",
         required: false,
@@ -306,7 +314,11 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
       await adapter.create({ model: "session", data: { ...session, userId: ada.id, note: "n" } });
       await adapter.create({ model: "profile", data: { userId: ada.id, bio: "bio" } });
       const joined = await adapter.findOne({ ...one, join: { session: true, profile: true } });
-      expect(joined).toMatchObject({ masked: "<c>", session: [{ note: "N" }], profile: { bio: "BIO" } });
+      expect(joined).toMatchObject({
+        masked: "<c>",
+        session: [{ note: "N" }],
+        profile: { bio: "BIO" },
+      });
       const up = { model: "profile", where: [{ field: "userId", value: ada.id }] };
       expect(await adapter.findOne({ ...up, join: { user: true } })).toMatchObject({
         bio: "BIO",
@@ -357,7 +369,8 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
     expect(await adapter.findOne({ model: "project", where })).toMatchObject(part);
     const orphan = adapter.create({ model: "project", data: { ...data, ownerId: "nobody" } });
     await expect(orphan).rejects.toMatchObject({ code: "FOREIGN_KEY_VIOLATION" });
-    await expect(adapter.count({ model: "elsewhere" })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+    const notMade = adapter.count({ model: "elsewhere" });
+    await expect(notMade).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
     await adapter.delete({ model: "user", where: byId(ada) });
     expect(await adapter.count({ model: "project" })).toBe(0);
   });
@@ -368,7 +381,7 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
     ["uuid", "uuid", /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, uuid],
     ["serial", "serial", /^[1-9][0-9]*$/, "4711"],
     ["made by the database", false, /^.{16,}$/, uuid],
-    ["made by the application", ({ model }) => `${model}-${crypto.randomUUID()}`, /^(user|session)-/, "chosen"],
+    ["made by the application", ({ model }) => `${model}-${Math.random()}`, /^user-/, "chosen"],
   ])("ids, %s", (_, generateId, shape, chosen) => {
     const authOptions = {
       advanced: { database: { generateId } },
@@ -399,13 +412,13 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
         expect(await adapter.findOne({ model: "user", where: byId(one) })).toStrictEqual(one);
       }
       const sortBy = { field: "name", direction: "asc" };
-      const those = [{ field: "id", operator: "in", value: [ids[0], ids[2]] }];
-      expect(await adapter.findMany({ model: "user", where: those, sortBy })).toEqual([users[0], users[2]]);
-      const others = [{ field: "id", operator: "not_in", value: [ids[0], ids[2]] }];
-      expect(await adapter.findMany({ model: "user", where: others })).toEqual([users[1]]);
-      expect(await adapter.findMany({ model: "user", where: [{ field: "id", operator: "ne", value: ids[1] }], sortBy })).toEqual([users[0], users[2]]);
-      const renamed = await adapter.update({ model: "user", where: byId(users[0]), update: { name: "z" } });
-      expect(renamed).toMatchObject({ id: ids[0], name: "z" });
+      const find = (operator, value) =>
+        adapter.findMany({ model: "user", where: [{ field: "id", operator, value }], sortBy });
+      expect(await find("in", [ids[0], ids[2]])).toEqual([users[0], users[2]]);
+      expect(await find("not_in", [ids[0], ids[2]])).toEqual([users[1]]);
+      expect(await find("ne", ids[1])).toEqual([users[0], users[2]]);
+      const call = { model: "user", where: byId(users[0]), update: { name: "z" } };
+      expect(await adapter.update(call)).toMatchObject({ id: ids[0], name: "z" });
     });
 
     test("are texts in references too", async () => {
@@ -424,8 +437,8 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
       ).toStrictEqual({ ...opened, user: ada });
       const free = await adapter.create({ model: "thing", data: { userId: null } });
       expect(free.userId).toBeNull();
-      const bound = await adapter.update({ model: "thing", where: byId(free), update: { userId: ada.id } });
-      expect(bound.userId).toBe(ada.id);
+      const call = { model: "thing", where: byId(free), update: { userId: ada.id } };
+      expect((await adapter.update(call)).userId).toBe(ada.id);
     });
 
     test("may be chosen where forceAllowId is set, and only there", async () => {
@@ -496,7 +509,7 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
     expect(await create("d")).toBeGreaterThan(next);
   });
 
-  test("a serial id may be looked for as a number, and a text that is none finds nothing", async () => {
+  test("serial ids are found by their numbers too, and nothing by other texts", async () => {
     const { adapter } = await open({ advanced: { database: { generateId: "serial" } } });
     const ada = await adapter.create({ model: "user", data: user });
     const find = (value, operator) =>

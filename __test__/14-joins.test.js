@@ -119,17 +119,15 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
       [{ limit: 100 }, { limit: 100 }, 7, 5],
       [{ limit: 0 }, { limit: 1 }, 0, 1],
       [{}, {}, 7, 5],
-    ])("each list with its own limit: sessions %j, accounts %j", async (session, account, sessions, accounts) => {
-      const found = await findUser(rows.ada, { session, account });
-      expect(found.session).toHaveLength(sessions);
-      expect(found.account).toHaveLength(accounts);
-      expect(rows.adasSessions).toEqual(expect.arrayContaining(found.session));
-      const [same] = await adapter.findMany({
-        model: "user",
-        where: byId(rows.ada),
-        join: { session, account },
-      });
-      expect([same.session.length, same.account.length]).toEqual([sessions, accounts]);
+    ])("each list with its own limit: sessions %j, accounts %j", async (session, account, ...counts) => {
+      const join = { session, account };
+      const one = await findUser(rows.ada, join);
+      const [same] = await adapter.findMany({ model: "user", where: byId(rows.ada), join });
+      for (const found of [one, same]) {
+        expect([found.session.length, found.account.length]).toEqual(counts);
+        expect(rows.adasSessions).toEqual(expect.arrayContaining(found.session));
+        expect(rows.adasAccounts).toEqual(expect.arrayContaining(found.account));
+      }
     });
 
     test("one row, not a list, where the foreign key is unique", async () => {
@@ -151,8 +149,9 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
       const alone = await adapter.findOne({ model: "badge", where, join: { user: true } });
       expect(alone).toStrictEqual({ ...badge, user: null });
       expect(await findUser({ id: "nobody" }, { session: true })).toBeNull();
-      const none = [{ field: "name", value: "nobody" }];
-      expect(await adapter.findMany({ model: "user", where: none, join: { session: true } })).toEqual([]);
+      const nobody = [{ field: "name", value: "nobody" }];
+      const none = await adapter.findMany({ model: "user", where: nobody, join: { session: true } });
+      expect(none).toEqual([]);
     });
 
     test("lists of users: limit, offset and sort count users, not joined rows", async () => {
@@ -219,10 +218,10 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
       expect(same).toStrictEqual({ ...rows.bob, session: rows.bobsSessions });
     });
 
-    test("models without, or with more than one, foreign key between them are not guessed", async () => {
+    test("nothing is guessed where no foreign key, or more than one, connects two models", async () => {
       const join = (name) => findUser(rows.ada, { [name]: true });
-      await expect(join("verification")).rejects.toThrow(/^No foreign key found for model verification/);
-      await expect(join("letter")).rejects.toThrow(/^Multiple foreign keys found for model letter/);
+      await expect(join("verification")).rejects.toThrow("No foreign key found for model verification");
+      await expect(join("letter")).rejects.toThrow("Multiple foreign keys found for model letter");
       await expect(join("nothing")).rejects.toThrow('Model "nothing" not found in schema');
     });
 
@@ -249,7 +248,8 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
     });
     const badges = [];
     for (let number = 0; number < 60; number++) {
-      badges.push(await adapter.create({ model: "badge", data: { userId: ada.id, ...values(number) } }));
+      const data = { userId: ada.id, ...values(number) };
+      badges.push(await adapter.create({ model: "badge", data }));
     }
     const joined = await adapter.findOne({ model: "user", where: byId(ada), join: { badge: true } });
     expect(sorted(joined.badge)).toStrictEqual(sorted(badges));
@@ -262,8 +262,9 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
   test.each([
     ["100", undefined, 100],
     ["defaultFindManyLimit", 3, 3],
-  ])("a list without a limit of its own has %s rows at most", async (_, defaultFindManyLimit, most) => {
-    const { adapter } = await open({ ...authOptions, advanced: { database: { defaultFindManyLimit } } });
+  ])("a list without a limit of its own has %s rows at most", async (_, limit, most) => {
+    const advanced = { database: { defaultFindManyLimit: limit } };
+    const { adapter } = await open({ ...authOptions, advanced });
     const { eve } = await populate(adapter);
     for (let number = 0; number < 103; number++) {
       await adapter.create({ model: "badge", data: { userId: eve.id, weight: number } });

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { everyEngineEitherWay, openApplication, openDatabase, userNames } from "./support/database.js";
-import { credentials, user, verification } from "./support/rows.js";
+import { counter, credentials, increment, user, withRateLimit } from "./support/rows.js";
 
 /** Stands for whatever goes wrong in the code of an application. */
 class Mishap extends Error {}
@@ -100,16 +100,15 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
   });
 
   test("transactions at the same time all succeed, and none loses what another wrote", async () => {
-    const { adapter } = await openDatabase(engine);
-    const { id } = await adapter.create({ model: "verification", data: verification("counter", "0") });
-    const where = [{ field: "id", value: id }];
+    const { adapter } = await openDatabase(engine, { authOptions: withRateLimit });
+    await adapter.create({ model: "rateLimit", data: counter });
     const addOne = () =>
       adapter.transaction(async (inside) => {
-        const { value } = await inside.findOne({ model: "verification", where });
-        await inside.update({ model: "verification", where, update: { value: `${Number(value) + 1}` } });
+        await inside.findOne(increment);
+        await inside.incrementOne(increment);
       });
     await Promise.all(Array.from({ length: 20 }, addOne));
-    expect(await adapter.findOne({ model: "verification", where })).toMatchObject({ value: "20" });
+    expect(await adapter.findOne(increment)).toMatchObject({ count: 20 });
   });
 
   test("nobody outside sees what is not committed", async () => {
@@ -197,24 +196,26 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
   test("what a nested transaction does after the end of the one around it is refused", async () => {
     const { adapter } = await openDatabase(engine);
     /** @type {(value?: unknown) => void} */
-    let goOn = () => {};
-    const outerEnded = new Promise((resolve) => {
-      goOn = resolve;
+    let end = () => {};
+    const ended = new Promise((resolve) => {
+      end = resolve;
     });
-    /** @type {Promise<unknown> | undefined} */
-    let nested;
-    await adapter.transaction(async (outer) => {
-      await new Promise((started) => {
-        nested = outer.transaction(async (inner) => {
-          await inner.create({ model: "user", data: user("in time") });
-          started(undefined);
-          await outerEnded;
-          await inner.create({ model: "user", data: user("late") });
+    await adapter.transaction(async (outermost) => {
+      /** @type {Promise<unknown> | undefined} */
+      let nested;
+      await outermost.transaction(async (outer) => {
+        await new Promise((started) => {
+          nested = outer.transaction(async (inner) => {
+            await inner.create({ model: "user", data: user("in time") });
+            started(undefined);
+            await ended;
+            await inner.create({ model: "user", data: user("late") });
+          });
         });
       });
+      end();
+      await expect(nested).rejects.toMatchObject({ code: "TRANSACTION_CLOSED" });
     });
-    goOn();
-    await expect(nested).rejects.toMatchObject({ code: "TRANSACTION_CLOSED" });
     expect(await userNames(adapter)).toEqual(["in time"]);
   });
 

@@ -41,7 +41,9 @@ export class Random {
 }
 
 const moment = (second) => new Date(Date.UTC(2026, 0, 1, 0, 0, second, 7));
-const texts = ["", "Ada", "ada", "ADA", "madam", "Ärger", "50%", "a_b", "'; --", "漢 😀", "10", "null"];
+const texts = [
+  "", "Ada", "ada", "ADA", "madam", "Ärger", "50%", "a_b", "'; --", "漢 😀", "10", "null",
+];
 
 /** What fields of a type hold; few values, so that filters find some. */
 const values = {
@@ -54,6 +56,7 @@ const values = {
   "string[]": [[], ["a"], ["a,b", '"', ""]],
   "number[]": [[], [1], [0.5, -1]],
 };
+const TYPES = ["string", "number", "boolean", "date", "json", "string[]", "number[]"];
 const orderings = ["eq", "ne", "lt", "lte", "gt", "gte"];
 
 const inputs = {
@@ -72,10 +75,10 @@ const typeOf = ({ type, bigint }) => (bigint ? "bigint" : type);
  * @param {number} number of the field in its model
  */
 function randomField(random, number) {
-  const type = random.pick(["string", "string", "number", "boolean", "date", "json", "string[]", "number[]"]);
+  const type = random.pick(["string", ...TYPES]);
   const field = { type, required: random.chance(30) };
   if (type === "number" && random.chance(40)) field.bigint = true;
-  if (random.chance(40)) field.fieldName = random.pick([`column_${number}`, `Order${number}`, `"quoted"${number}`]);
+  if (random.chance(40)) field.fieldName = `${random.pick(["column_", "Order", '"quoted"'])}${number}`;
   if (random.chance(40)) {
     const value = random.pick(values[typeOf(field)]);
     const literal = typeof value !== "object" && random.chance(50);
@@ -101,7 +104,10 @@ function randomFields(random) {
   return Object.fromEntries(fields);
 }
 
-const toUser = (onDelete) => ({ references: { model: "user", field: "id", onDelete } });
+const toUser = (onDelete) => ({
+  type: "string",
+  references: { model: "user", field: "id", onDelete },
+});
 
 /**
  * @param {Random} random
@@ -120,7 +126,7 @@ export function randomApplication(random, ids) {
     },
     user: {
       ...named("member", "select", 'us"er'),
-      ...mapped({ name: "full_name", email: "group", emailVerified: "verified", createdAt: "created" }),
+      ...mapped({ name: "full_name", email: "group", emailVerified: "where", createdAt: "made" }),
       additionalFields: randomFields(random),
     },
     session: {
@@ -136,14 +142,14 @@ export function randomApplication(random, ids) {
           thing: {
             ...named("things"),
             fields: {
-              userId: { type: "string", required: false, ...toUser(random.pick(["cascade", "set null"])) },
+              userId: { ...toUser(random.pick(["cascade", "set null"])), required: false },
               count: { type: "number", required: true },
               ...randomFields(random),
             },
           },
           profile: {
             fields: {
-              userId: { type: "string", unique: true, ...toUser(random.pick(["cascade", "restrict"])) },
+              userId: { ...toUser(random.pick(["cascade", "restrict"])), unique: true },
               ...randomFields(random),
             },
           },
@@ -220,25 +226,24 @@ export class Operations {
       case "create":
         return this.#create(model);
       case "findOne":
-        return { method, call: { model, ...this.#one(model), ...this.#select(model), ...this.#join(model) } };
+        return { method, call: { ...this.#one(model), ...this.#select(model), ...this.#join(model) } };
       case "findMany":
-        return { method, call: { model, ...this.#some(model), ...this.#page(model), ...this.#join(model) } };
+        return { method, call: { ...this.#some(model), ...this.#page(model), ...this.#join(model) } };
       case "update":
-        return { method, call: { model, ...this.#one(model), update: this.#changes(model) } };
+        return { method, call: { ...this.#one(model), update: this.#changes(model) } };
       case "updateMany":
-        return { method, call: { model, ...this.#some(model), update: this.#changes(model) } };
+        return { method, call: { ...this.#some(model), update: this.#changes(model) } };
       case "incrementOne":
         return this.#increment();
       case "consumeOne":
-        return { method, call: { model, ...this.#one(model) } };
+        return { method, call: this.#one(model) };
       case "delete":
       case "deleteMany": {
         // Mostly few rows, or there would never be many.
-        const which = random.chance(90) ? this.#one(model) : this.#some(model);
-        return { method, call: { model, ...which } };
+        return { method, call: random.chance(90) ? this.#one(model) : this.#some(model) };
       }
       default:
-        return { method, call: { model, ...this.#some(model) } };
+        return { method, call: this.#some(model) };
     }
   }
 
@@ -315,21 +320,24 @@ export class Operations {
   /** @returns {Step} */
   #increment() {
     const random = this.#random;
-    const call = { model: "thing", ...this.#one("thing") };
+    const call = this.#one("thing");
     const increment = { count: random.pick([1, -1, 0, 5, 0.5]) };
     const set = random.chance(50) ? { set: this.#changes("thing") } : {};
     return { method: "incrementOne", call: { ...call, increment, ...set } };
   }
 
-  /** A filter that finds one row at most. */
+  /** What finds one row at most. */
   #one(model) {
     const byId = { field: "id", value: this.#id(model) };
-    return { where: this.#random.chance(70) ? [byId] : [...this.#some(model).where, byId] };
+    return { model, where: this.#random.chance(70) ? [byId] : [...this.#clauses(model), byId] };
   }
 
   #some(model) {
-    const clauses = Array.from({ length: this.#random.below(4) }, () => this.#clause(model));
-    return { where: clauses };
+    return { model, where: this.#clauses(model) };
+  }
+
+  #clauses(model) {
+    return Array.from({ length: this.#random.below(4) }, () => this.#clause(model));
   }
 
   #clause(model) {
@@ -356,16 +364,21 @@ export class Operations {
     if (structured || random.chance(15)) return { operator: random.pick(["eq", "ne"]), value: null };
     switch (type) {
       case "boolean":
-        return { operator: random.pick(["eq", "ne"]), value: random.chance(20) ? String(value) : value };
+        return { operator: random.pick(["eq", "ne"]), value: this.#asText(value) };
       case "date":
-        return { operator: random.pick(orderings), value: random.chance(20) ? value.toISOString() : value };
+        return { operator: random.pick(orderings), value: this.#asText(value, value.toISOString()) };
       case "string":
         return this.#textTest();
       default:
         return random.chance(30)
           ? { operator: random.pick(["in", "not_in"]), value: random.some(values[type], 3) }
-          : { operator: random.pick(orderings), value: random.chance(20) ? String(value) : value };
+          : { operator: random.pick(orderings), value: this.#asText(value) };
     }
+  }
+
+  /** Sometimes what a query string would hold. */
+  #asText(value, text = String(value)) {
+    return this.#random.chance(20) ? text : value;
   }
 
   #textTest() {
@@ -374,9 +387,11 @@ export class Operations {
     const insensitive = random.chance(40);
     const mode = insensitive ? "insensitive" : random.pick([undefined, "sensitive"]);
     const pool = insensitive ? ascii : texts;
+    const orders = insensitive ? ["eq", "ne"] : orderings;
+    const parts = ["", "a", "A", "da", "AD", "m", "5", "'", ...(insensitive ? [] : ["Ä", "漢"])];
     switch (random.below(3)) {
       case 0:
-        return { operator: random.pick(insensitive ? ["eq", "ne"] : orderings), value: random.pick(pool), mode };
+        return { operator: random.pick(orders), value: random.pick(pool), mode };
       case 1: {
         const list = random.some(pool, 3);
         const nulls = !insensitive && random.chance(10) ? [null] : [];
@@ -385,7 +400,7 @@ export class Operations {
       default:
         return {
           operator: random.pick(["contains", "starts_with", "ends_with"]),
-          value: random.pick(["", "a", "A", "da", "AD", "m", "5", "'", ...(insensitive ? [] : ["Ä", "漢"])]),
+          value: random.pick(parts),
           mode,
         };
     }
@@ -419,7 +434,9 @@ export class Operations {
 
   #join(model) {
     if (!this.#random.chance(40)) return {};
-    const joined = this.#random.some(JOINS[model], 3);
-    return { join: Object.fromEntries(joined.map((name) => [name, this.#random.pick([true, { limit: 1000 }])])) };
+    const joined = this.#random.some(JOINS[model], 3).map((name) => {
+      return [name, this.#random.pick([true, { limit: 1000 }])];
+    });
+    return { join: Object.fromEntries(joined) };
   }
 }

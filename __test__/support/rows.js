@@ -26,3 +26,16 @@ export function verification(identifier, value = "") {
   const now = new Date();
   return { identifier: `${identifier}`, value, expiresAt: now, createdAt: now, updatedAt: now };
 }
+
+/** Where there is something to count. */
+export const withRateLimit = { rateLimit: { storage: /** @type {const} */ ("database") } };
+
+/** A row for the table "rateLimit". */
+export const counter = { key: "counter", count: 0, lastRequest: 0 };
+
+/** What counts it; without what it adds, what finds it. */
+export const increment = {
+  model: "rateLimit",
+  where: [{ field: "key", value: "counter" }],
+  increment: { count: 1 },
+};

@@ -177,10 +177,11 @@ impl Lanes {
         self.turn.take_now(what)
     }
 
-    /// The connection whoever has the turn may wait on, opened if need be. Blocks.
+    /// The connection whoever has the turn may wait on, opened if need be; none after `close`.
+    /// Blocks.
     pub fn writing(&self) -> Result<MutexGuard<'_, Option<Connection>>> {
         let mut lane = self.writing_lane().lock();
-        if lane.is_none() && !self.config.is_memory() {
+        if lane.is_none() && !self.config.is_memory() && !self.reader_slots.is_closed() {
             *lane = Some(Connection::open(&self.config, &self.log)?);
         }
         Ok(lane)
