@@ -162,8 +162,8 @@ describe.each(everyEngine)("%s", (_, engine) => {
     expect(await database.plan(withNickname({ index: true }))).toEqual({ statements: [] });
   });
 
-  test("a unique index is added to a column that exists, and holds", async () => {
-    const { database, adapter } = await openDatabase(engine, { authOptions: withNickname({}) });
+  test.each([["no index", {}], ["an index", { index: true }]])("a unique index is added to a column with %s, and holds", async (_, before) => {
+    const { database, adapter } = await openDatabase(engine, { authOptions: withNickname(before) });
     await adapter.create({ model: "user", data: { ...user("ada"), nickname: "countess" } });
     await adapter.create({ model: "user", data: user("grace") });
     await adapter.create({ model: "user", data: user("alan") });
@@ -440,6 +440,30 @@ describe("SQLite files and Better Auth's built-in adapter", () => {
         const { adapter } = await auth.$context;
         expect(await adapter.findMany({ model: "session" })).toEqual([]);
       });
+    });
+  });
+
+  /** [what exists instead of Better Auth's indexes, whether it serves] @type {[string, boolean][]} */
+  const indexes = [
+    ['UNIQUE INDEX "one" ON "user" ("email")', true],
+    ['UNIQUE INDEX "one" ON "user" ("EMAIL" DESC)', true],
+    ['INDEX "one" ON "user" ("email")', false],
+    ['UNIQUE INDEX "one" ON "user" ("email", "name")', false],
+    ['UNIQUE INDEX "one" ON "user" ("email") WHERE "name" IS NOT NULL', false],
+    ['UNIQUE INDEX "one" ON "user" (lower("email"))', false],
+    ['INDEX "one" ON "session" ("userId")', true],
+    ['INDEX "one" ON "session" ("userId", "expiresAt")', true],
+    ['UNIQUE INDEX "one" ON "session" ("userId", "id")', true],
+    ['INDEX "one" ON "session" ("expiresAt", "userId")', false],
+  ];
+  test.each(indexes)("CREATE %s takes the place of Better Auth's: %s", async (index, serves) => {
+    const { url, run } = emptyFile();
+    await ours(url, {}, (_, database) => database.migrate());
+    const replaced = index.includes('"user" (') ? "user_email_uidx" : "session_userId_idx";
+    run(`DROP INDEX "${replaced}"; CREATE ${index}`);
+    await ours(url, {}, async (_, database) => {
+      const missing = serves ? [] : [expect.stringContaining(`INDEX "${replaced}"`)];
+      expect(await database.migrate()).toEqual({ statements: missing });
     });
   });
 
