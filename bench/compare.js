@@ -1,0 +1,120 @@
+// One comparison from beginning to end, whatever the database: equal answers, then timing, then
+// memory, and what it all comes to.
+
+import { execFile } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { checkAnswers, checkContents } from "./agreement.js";
+import { judge } from "./bars.js";
+import { describeMachine } from "./machine.js";
+import { measurer } from "./measure.js";
+import { operationsOn } from "./operations.js";
+import { printBars, printHeading, printMemory, printResults, printStart } from "./report.js";
+
+/**
+ * @typedef {import("./operations.js").Contestant} Contestant
+ * @typedef {import("./measure.js").Result} Result
+ */
+
+/**
+ * What the command line asks for.
+ *
+ * @typedef {object} Settings
+ * @property {number} users
+ * @property {number} rounds
+ * @property {string} [json]
+ */
+
+/**
+ * @typedef {object} Measurement
+ * @property {string} operation
+ * @property {boolean} hot
+ * @property {number} callers
+ * @property {Result[]} results
+ */
+
+/**
+ * @typedef {object} Memory
+ * @property {string} contestant
+ * @property {number} before Resident bytes with the database open.
+ * @property {number} after After a thousand calls of every operation.
+ */
+
+/** @typedef {Awaited<ReturnType<typeof compareOn>>} Report */
+
+const CALLERS = [1, 32];
+
+/** Ratios refer to the second contestant; the first is this package. */
+const BASELINE = 1;
+
+/**
+ * @param {object} parts
+ * @param {string} parts.name Of the comparison, and of the module with its contestants.
+ * @param {Contestant[]} parts.contestants
+ * @param {() => string} parts.freshPlace Another database with the same content.
+ * @param {Settings} settings
+ */
+export async function compareOn({ name, contestants, freshPlace }, { users, rounds, json }) {
+  const machine = describeMachine();
+  const operations = operationsOn(users);
+  printStart(machine, contestants, { users, rounds });
+  await checkAnswers(contestants, operations);
+
+  const measure = measurer(contestants, BASELINE, rounds);
+  /** @type {Measurement[]} */
+  const measurements = [];
+  for (const callers of CALLERS) {
+    printHeading(callers);
+    for (const operation of operations) {
+      const results = await measure(operation, callers);
+      const { name, hot = false } = operation;
+      measurements.push({ operation: name, hot, callers, results });
+      printResults(name, results);
+    }
+  }
+  await checkContents(contestants);
+  for (const { close } of contestants) await close();
+
+  /** @type {Memory[]} */
+  const memory = [];
+  for (const contestant of contestants) {
+    memory.push(await memoryOf(name, contestant.name, freshPlace(), users));
+  }
+  printMemory(memory);
+
+  const peers = contestants.slice(1).map(({ name }) => name);
+  const bars = judge(measurements, peers);
+  printBars(bars);
+  const report = {
+    comparison: name,
+    date: new Date().toISOString(),
+    machine,
+    contestants: contestants.map(({ name, versions }) => ({ name, versions })),
+    users,
+    rounds,
+    measurements,
+    memory,
+    bars,
+  };
+  if (json) {
+    mkdirSync(dirname(json), { recursive: true });
+    writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  }
+  return report;
+}
+
+/**
+ * @param {string} comparison
+ * @param {string} contestant
+ * @param {string} place
+ * @param {number} users
+ * @returns {Promise<Memory>}
+ */
+async function memoryOf(comparison, contestant, place, users) {
+  const script = fileURLToPath(new URL("memory.js", import.meta.url));
+  const args = [script, `./${comparison}.js`, contestant, place, String(users)];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  return { contestant, ...JSON.parse(stdout) };
+}

@@ -1,0 +1,83 @@
+// The rows every contestant works on: made from numbers, so that each run has the same.
+
+import { createHash } from "node:crypto";
+
+const START = Date.UTC(2026, 0, 1);
+const DAY = 86_400_000;
+
+/** @param {number} n */
+const moment = (n) => new Date(START + n * 1_009);
+
+/** @param {string} what @param {number} n */
+const hash = (what, n) => createHash("sha256").update(`${what} ${n}`).digest("hex");
+
+/**
+ * An id; that of a generated row has no dash.
+ *
+ * @param {string} model
+ * @param {number} n
+ */
+const id = (model, n) => `${model}-${hash(model, n)}`.slice(0, 32);
+
+/** @param {number} n */
+export const user = (n) => ({
+  id: id("user", n),
+  name: `User Number ${n}`,
+  email: `user${n}@example.com`,
+  emailVerified: n % 3 === 0,
+  image: n % 2 === 0 ? `https://example.com/avatars/${n}.png` : null,
+  createdAt: moment(n),
+  updatedAt: moment(n),
+});
+
+/** @param {number} n */
+export const session = (n) => ({
+  userId: id("user", n),
+  token: hash("token", n).slice(0, 32),
+  expiresAt: new Date(moment(n).getTime() + 7 * DAY),
+  ipAddress: "203.0.113.7",
+  userAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+  createdAt: moment(n),
+  updatedAt: moment(n),
+});
+
+/** @param {number} n */
+export const account = (n) => ({
+  userId: id("user", n),
+  accountId: id("user", n),
+  providerId: "credential",
+  password: `${hash("salt", n).slice(0, 32)}:${hash("key", n).repeat(2)}`,
+  createdAt: moment(n),
+  updatedAt: moment(n),
+});
+
+/** @param {number} n */
+export const verificationId = (n) => `verification-${String(n).padStart(19, "0")}`;
+
+/** @param {number} n */
+export const verification = (n) => ({
+  id: verificationId(n),
+  identifier: `verify-${n}`,
+  value: hash("value", n).slice(0, 32),
+  expiresAt: new Date(moment(n).getTime() + DAY),
+  createdAt: moment(n),
+  updatedAt: moment(n),
+});
+
+/**
+ * Fills an empty database.
+ *
+ * @param {import("@better-auth/core/db/adapter").DBAdapter} adapter
+ * @param {number} users
+ */
+export async function fill(adapter, users) {
+  await adapter.transaction(async (transaction) => {
+    const add = (/** @type {string} */ model, /** @type {{ id: string }} */ data) =>
+      transaction.create({ model, data, forceAllowId: true });
+    for (let n = 0; n < users; n++) {
+      await add("user", user(n));
+      await add("session", { id: id("session", n), ...session(n) });
+      await add("account", { id: id("account", n), ...account(n) });
+    }
+  });
+}

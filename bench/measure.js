@@ -1,0 +1,167 @@
+// Timing: contestants take turns in short rounds, so that whatever else the machine does in the
+// meantime meets all of them.
+
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+/**
+ * @typedef {import("./operations.js").Contestant} Contestant
+ * @typedef {import("./operations.js").Operation} Operation
+ */
+
+/**
+ * @typedef {object} Result
+ * @property {string} contestant
+ * @property {number} opsPerSecond Median of the rounds.
+ * @property {number} ratio To the baseline's; median of the ratios within each round.
+ * @property {number} p50 Latency in milliseconds, of all rounds.
+ * @property {number} p95
+ * @property {number} p99
+ * @property {number | null} loopP99 How late the event loop is, in milliseconds; median of the
+ *   rounds. null for one caller, who leaves it no turn.
+ * @property {number | null} loopMax Of all rounds.
+ */
+
+/**
+ * What one contestant did in one round.
+ *
+ * @typedef {object} Lap
+ * @property {number} time
+ * @property {Float64Array} latencies
+ * @property {number} loopP99
+ * @property {number} loopMax
+ */
+
+/** How long the baseline takes per round, in milliseconds; everybody gets as many calls. */
+const ROUND = 100;
+const FIRST_CALLS = 64;
+const WARM_UP = 2;
+const MAX_CALLS = 20_000;
+
+/** How often the event loop's monitor looks, which it counts as part of each delay. */
+const LOOK = 1;
+
+setFlagsFromString("--expose-gc");
+/** @type {(options: { type: "minor" }) => void} */
+const collectGarbage = runInNewContext("gc");
+
+/**
+ * Measures one operation after the other.
+ *
+ * @param {Contestant[]} contestants
+ * @param {number} baseline Index of the one that ratios refer to.
+ * @param {number} rounds
+ */
+export function measurer(contestants, baseline, rounds) {
+  /** How often an operation has been called. @type {Map<Operation, number>} */
+  const called = new Map();
+
+  /**
+   * @param {Operation} operation
+   * @param {number} callers
+   * @param {number} calls
+   * @param {number} round Decides who begins.
+   */
+  const playRound = async (operation, callers, calls, round) => {
+    const first = called.get(operation) ?? 0;
+    called.set(operation, first + calls);
+    /** @type {Lap[]} */
+    const laps = [];
+    for (let turn = 0; turn < contestants.length; turn++) {
+      const index = (turn + round) % contestants.length;
+      laps[index] = await runLap(contestants[index], operation, callers, first, calls);
+    }
+    return laps;
+  };
+
+  /**
+   * @param {Operation} operation
+   * @param {number} callers
+   * @returns {Promise<Result[]>}
+   */
+  return async (operation, callers) => {
+    const trial = await playRound(operation, callers, FIRST_CALLS, 0);
+    const wanted = Math.round((ROUND / trial[baseline].time) * FIRST_CALLS);
+    const calls = Math.min(Math.max(wanted, FIRST_CALLS), MAX_CALLS);
+    for (let round = 0; round < WARM_UP; round++) await playRound(operation, callers, calls, round);
+    /** @type {Lap[][]} */
+    const played = [];
+    for (let round = 0; round < rounds; round++) {
+      played.push(await playRound(operation, callers, calls, round));
+    }
+    return contestants.map(({ name }, index) => {
+      const laps = played.map((round) => round[index]);
+      const latencies = laps.flatMap((lap) => [...lap.latencies]).sort((a, b) => a - b);
+      const watched = callers > 1;
+      return {
+        contestant: name,
+        opsPerSecond: median(laps.map((lap) => (calls / lap.time) * 1_000)),
+        ratio: median(played.map((round) => round[baseline].time / round[index].time)),
+        p50: percentile(latencies, 50),
+        p95: percentile(latencies, 95),
+        p99: percentile(latencies, 99),
+        loopP99: watched ? median(laps.map((lap) => lap.loopP99)) : null,
+        loopMax: watched ? Math.max(...laps.map((lap) => lap.loopMax)) : null,
+      };
+    });
+  };
+}
+
+/**
+ * A single caller calls again as soon as it has its answer. Many come as requests do, by way of
+ * the event loop, and their latency counts from there.
+ *
+ * @param {Contestant} contestant
+ * @param {Operation} operation
+ * @param {number} callers
+ * @param {number} first
+ * @param {number} calls
+ * @returns {Promise<Lap>}
+ */
+async function runLap(contestant, { run, prepare }, callers, first, calls) {
+  for (let n = 0; prepare && n < calls; n++) await prepare(contestant, first + n);
+  // Nobody pays for what another left behind.
+  collectGarbage({ type: "minor" });
+
+  const latencies = new Float64Array(calls);
+  let next = 0;
+  const caller = async () => {
+    while (next < calls) {
+      const n = next++;
+      const arrived = performance.now();
+      if (callers > 1) await eventLoopTurn();
+      await run(contestant, first + n);
+      latencies[n] = performance.now() - arrived;
+    }
+  };
+
+  const loop = monitorEventLoopDelay({ resolution: LOOK });
+  loop.enable();
+  const start = performance.now();
+  await Promise.all(Array.from({ length: callers }, caller));
+  const time = performance.now() - start;
+  await eventLoopTurn(); // For the monitor to see the end.
+  loop.disable();
+  const late = (/** @type {number} */ delay) => Math.max(delay / 1e6 - LOOK, 0);
+  return { time, latencies, loopP99: late(loop.percentile(99)), loopMax: late(loop.max) };
+}
+
+function eventLoopTurn() {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** @param {number[]} numbers */
+function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/**
+ * @param {number[]} sorted
+ * @param {number} percent
+ */
+function percentile(sorted, percent) {
+  return sorted[Math.ceil((percent / 100) * sorted.length) - 1];
+}

@@ -1,0 +1,114 @@
+// What is measured: calls as Better Auth itself makes them. The nth call is the same for every
+// contestant, so that their databases stay equal.
+
+import { session, user, verification, verificationId } from "./dataset.js";
+
+/**
+ * @typedef {import("@better-auth/core/db/adapter").DBAdapter} DBAdapter
+ */
+
+/**
+ * One of those compared, on a database of its own.
+ *
+ * @typedef {object} Contestant
+ * @property {string} name
+ * @property {string[]} versions Of what it consists of.
+ * @property {DBAdapter} adapter As Better Auth's default options make it.
+ * @property {DBAdapter} joining With `advanced.database.joins`.
+ * @property {() => Promise<void> | void} close
+ */
+
+/**
+ * @typedef {object} Operation
+ * @property {string} name
+ * @property {boolean} [hot] Whether it belongs to the look-ups that have a bar of their own.
+ * @property {(contestant: Contestant, n: number) => Promise<any>} run
+ * @property {(contestant: Contestant, n: number) => Promise<any>} [prepare] Makes what `run` needs.
+ */
+
+/**
+ * @param {number} users
+ * @returns {Operation[]}
+ */
+export function operationsOn(users) {
+  // Made before anything is timed; neighbours in time are no neighbours in the database.
+  const shuffled = Array.from({ length: users }, (_, n) => (n * 7_919) % users);
+  const emails = shuffled.map((n) => user(n).email);
+  const sessions = shuffled.map(session);
+  const byToken = (/** @type {number} */ n) => [
+    { field: "token", value: sessions[n % users].token },
+  ];
+
+  return [
+    {
+      name: "findOne user by e-mail",
+      hot: true,
+      run: ({ adapter }, n) =>
+        adapter.findOne({ model: "user", where: [{ field: "email", value: emails[n % users] }] }),
+    },
+    {
+      name: "findOne session by token",
+      hot: true,
+      run: ({ adapter }, n) => adapter.findOne({ model: "session", where: byToken(n) }),
+    },
+    {
+      name: "session and its user",
+      run: ({ adapter }, n) =>
+        adapter.findOne({ model: "session", where: byToken(n), join: { user: true } }),
+    },
+    {
+      name: "session and its user, joins on",
+      run: ({ joining }, n) =>
+        joining.findOne({ model: "session", where: byToken(n), join: { user: true } }),
+    },
+    {
+      name: "user by e-mail and accounts",
+      run: ({ adapter }, n) =>
+        adapter.findOne({
+          model: "user",
+          where: [{ field: "email", value: emails[n % users] }],
+          join: { account: true },
+        }),
+    },
+    {
+      name: "findMany, 100 users",
+      run: ({ adapter }) => adapter.findMany({ model: "user", limit: 100 }),
+    },
+    {
+      name: "count users",
+      run: ({ adapter }) => adapter.count({ model: "user" }),
+    },
+    {
+      name: "count users by a filter",
+      run: ({ adapter }) =>
+        adapter.count({ model: "user", where: [{ field: "emailVerified", value: true }] }),
+    },
+    {
+      name: "create session",
+      run: ({ adapter }, n) =>
+        adapter.create({
+          model: "session",
+          data: { ...sessions[n % users], token: String(n).padStart(32, "0") },
+          forceAllowId: true,
+        }),
+    },
+    {
+      name: "update session",
+      run: ({ adapter }, n) => {
+        const now = new Date(Date.UTC(2026, 5, 1) + n);
+        const update = { expiresAt: now, updatedAt: now };
+        return adapter.update({ model: "session", where: byToken(n), update });
+      },
+    },
+    {
+      name: "consumeOne verification",
+      prepare: ({ adapter }, n) =>
+        adapter.create({ model: "verification", data: verification(n), forceAllowId: true }),
+      run: ({ adapter }, n) =>
+        adapter.consumeOne({
+          model: "verification",
+          where: [{ field: "id", value: verificationId(n) }],
+        }),
+    },
+  ];
+}

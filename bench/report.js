@@ -1,0 +1,74 @@
+// Results as text.
+
+/**
+ * @typedef {import("./operations.js").Contestant} Contestant
+ * @typedef {import("./measure.js").Result} Result
+ */
+
+const NAME = 30;
+const CELL = 10;
+
+/**
+ * @param {ReturnType<typeof import("./machine.js").describeMachine>} machine
+ * @param {Contestant[]} contestants
+ * @param {{ users: number, rounds: number }} settings
+ */
+export function printStart({ cpu, cores, system, node, load }, contestants, { users, rounds }) {
+  console.log(`
+${cpu}, ${cores} cores, load ${load.toFixed(1)}, ${system}
+Node ${node}
+${contestants.map(({ name, versions }) => `${name}: ${versions.join(", ")}`).join("\n")}
+${users} users, each with a session and an account; ${rounds} rounds, medians`);
+}
+
+/** @param {number} callers */
+export function printHeading(callers) {
+  const how =
+    callers === 1
+      ? "1 caller: it calls again when it has its answer"
+      : `${callers} callers at a time, who come through the event loop as requests do`;
+  const latency = ["p50", "p95", "p99"].map((name) => `${name} µs`);
+  const loop = callers === 1 ? [] : ["loop p99", "max ms"];
+  console.log(`\n${how}\n`);
+  console.log(line("", ["ops/s", "ratio", ...latency, ...loop]));
+}
+
+/**
+ * @param {string} operation
+ * @param {Result[]} results
+ */
+export function printResults(operation, results) {
+  console.log(operation);
+  for (const { contestant, opsPerSecond, ratio, p50, p95, p99, loopP99, loopMax } of results) {
+    const latencies = [p50, p95, p99].map((time) => (time * 1_000).toFixed(1));
+    const delays = [loopP99, loopMax].flatMap((delay) => (delay === null ? [] : delay.toFixed(1)));
+    const speed = Math.round(opsPerSecond).toLocaleString("en");
+    console.log(line(`  ${contestant}`, [speed, `${ratio.toFixed(2)}x`, ...latencies, ...delays]));
+  }
+}
+
+/** @param {import("./compare.js").Memory[]} memory */
+export function printMemory(memory) {
+  console.log("\nResident memory in a process of its own, before and after 1,000 calls of each\n");
+  console.log(line("", ["MB before", "after", "growth"]));
+  for (const { contestant, before, after } of memory) {
+    const sizes = [before, after, after - before].map((bytes) => (bytes / 1e6).toFixed(1));
+    console.log(line(`  ${contestant}`, sizes));
+  }
+}
+
+/** @param {import("./bars.js").Bar[]} bars */
+export function printBars(bars) {
+  console.log("");
+  for (const { promise, holds, closest } of bars) {
+    console.log(`${holds ? "holds" : "FAILS"}  ${promise} (closest: ${closest})`);
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} cells
+ */
+function line(name, cells) {
+  return name.padEnd(NAME) + cells.map((cell) => cell.padStart(CELL)).join("");
+}
