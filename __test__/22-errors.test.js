@@ -243,6 +243,10 @@ describe.each(everyEngine)("%s", (_, engine) => {
     ],
   ];
 
+  /** Only what the database refused has a cause. @param {{ code: string }} expected */
+  const inTheDatabasesWords = ({ code }) =>
+    code.endsWith("_VIOLATION") ? expect.stringContaining("constraint failed") : undefined;
+
   /** @type {[string, (adapter: any, act: (adapter: any) => Promise<any>) => Promise<any>][]} */
   const paths = [
     ["at once", (adapter, act) => act(adapter)],
@@ -266,15 +270,9 @@ describe.each(everyEngine)("%s", (_, engine) => {
       const theCaller = async (/** @type {any} */ adapter) => await act(adapter, there);
       const error = await failureOf(() => run(adapter, theCaller));
       expectFailure(error, expected);
+      expect(error.cause?.message).toEqual(inTheDatabasesWords(expected));
       expect(error.stack).toContain("theCaller");
       expect(await adapter.count({ model: "pet" })).toBe(1);
-    });
-
-    test.each(violations)("%s: the cause says it in the database's words", async (_, act) => {
-      const { adapter, ...there } = await openInhabited(engine);
-      const error = await failureOf(() => run(adapter, (adapter) => act(adapter, there)));
-      expect(error.cause).toBeInstanceOf(Error);
-      expect(error.cause.message).toMatch(/constraint failed/);
     });
   });
 

@@ -31,6 +31,13 @@ impl ExistingTable {
             .any(|column| column.eq_ignore_ascii_case(name))
     }
 
+    /// Whether the column refers to any table.
+    pub fn is_foreign_key(&self, column: &str) -> bool {
+        self.references
+            .iter()
+            .any(|(from, _)| from.eq_ignore_ascii_case(column))
+    }
+
     pub fn refers(&self, column: &str, table: &str) -> bool {
         self.references
             .iter()

@@ -20,8 +20,7 @@ impl Step<'_> {
             Self::CreateTable(table) => create_table(&mut sql, table, id),
             Self::AddColumn(table, column) => add_column(&mut sql, table, column, id),
             Self::AddForeignKey(table, column, reference) => {
-                sql.sql("ALTER TABLE ").table(&table.name).sql(" ADD ");
-                foreign_key(&mut sql, column, reference);
+                add_foreign_key(&mut sql, table, column, reference);
             }
             Self::CreateIndex(table, index) => create_index(&mut sql, table, index),
         }
@@ -78,6 +77,15 @@ fn literal(literal: &Literal) -> String {
         Literal::Number(number) => number.to_string(),
         Literal::Text(text) => format!("'{}'", text.replace('\'', "''")),
     }
+}
+
+/// Where no statement does it, a comment says so: `migrate` knows how, a script does not.
+fn add_foreign_key(sql: &mut Builder, table: &Table, column: &Column, reference: &Reference) {
+    if !sql.dialect.adds_foreign_keys() {
+        sql.sql("-- database.migrate() does this, which no statement can: ");
+    }
+    sql.sql("ALTER TABLE ").table(&table.name).sql(" ADD ");
+    foreign_key(sql, column, reference);
 }
 
 /// The table constraint. MySQL before 9 parses and ignores references written at the column.

@@ -57,6 +57,11 @@ pub trait Dialect: Send + Sync {
     /// The type of a column; `id` tells what ids, and so references to them, are.
     fn column_type(&self, kind: Kind, id: IdKind) -> &'static str;
 
+    /// Whether a statement can add a foreign key to a table that exists.
+    fn adds_foreign_keys(&self) -> bool {
+        true
+    }
+
     /// Everything that follows the name of the primary key's column.
     fn id_definition(&self, id: IdKind) -> &'static str;
 }

@@ -120,6 +120,10 @@ impl Dialect for Sqlite {
         }
     }
 
+    fn adds_foreign_keys(&self) -> bool {
+        false
+    }
+
     /// AUTOINCREMENT, because an id that is given out again would let what still refers to a
     /// deleted user refer to another.
     fn id_definition(&self, id: IdKind) -> &'static str {
