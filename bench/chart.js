@@ -37,7 +37,8 @@ function draw({ measurements, contestants, machine, users }) {
   const ratios = measurements.flatMap(({ results }) => results.map(({ ratio }) => ratio));
   const scale = PANEL / Math.max(...ratios);
 
-  const title = `Operations per second, as a multiple of Better Auth's ${contestants[1].name}`;
+  const [, baseline] = contestants;
+  const title = `Better Auth adapters: operations per second, relative to the ${baseline.name}`;
   const parts = [
     text(MARGIN, 26, title, { size: 16, weight: 600 }),
     ...legend(contestants),

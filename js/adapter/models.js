@@ -131,8 +131,8 @@ export class Model {
 export class Models {
   /** @type {Map<string, Model>} */
   #models = new Map();
-  /** @type {Map<string, Relation>} */
-  #relations = new Map();
+  /** @type {Map<string, import("./naming.js").Join>} */
+  #joins = new Map();
   /** @type {Map<string, import("@better-auth/core/db").DBFieldAttribute>} */
   #idFields = new Map();
   #getDefaultModelName;
@@ -203,23 +203,25 @@ export class Models {
   }
 
   /**
-   * How `joined` belongs to `base`, by the one foreign key between them.
+   * The join of `base` with `joined`, as callers ask for it with `true`.
    *
    * @param {Model} base
-   * @param {string} joinedName
-   * @returns {Relation}
+   * @param {string} joined
    */
-  relation(base, joinedName) {
-    const key = `${base.key} ${joinedName}`;
-    let relation = this.#relations.get(key);
-    if (!relation) {
-      relation = this.#findRelation(base, this.get(joinedName));
-      this.#relations.set(key, relation);
+  join(base, joined) {
+    const key = `${base.key} ${joined}`;
+    let join = this.#joins.get(key);
+    if (!join) {
+      const relation = this.#findRelation(base, this.get(joined));
+      join = { ...relation, key: joined, limit: relation.single ? 1 : this.defaultLimit };
+      this.#joins.set(key, join);
     }
-    return relation;
+    return join;
   }
 
   /**
+   * How `joined` belongs to `base`, by the one foreign key between them.
+   *
    * @param {Model} base
    * @param {Model} joined
    * @returns {Relation}

