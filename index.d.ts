@@ -38,12 +38,12 @@ export interface NativeAdapterOptions {
   debugLogs?: DBAdapterDebugLogOption;
   /**
    * SQLite: how long a statement waits, off the event loop, for a lock that another process
-   * holds, in milliseconds; then `DATABASE_LOCKED`. Default: 5000.
+   * holds, in milliseconds below 2^31; then `DATABASE_LOCKED`. Default: 5000.
    */
   busyTimeoutMs?: number;
   /**
-   * How long a write or a transaction waits for its turn within this process, in milliseconds;
-   * then `POOL_TIMEOUT`. Default: 10000.
+   * How long a write or a transaction waits for its turn within this process, in milliseconds
+   * below 2^31; then `POOL_TIMEOUT`. Default: 10000.
    */
   acquireTimeoutMs?: number;
   /**

@@ -1,0 +1,46 @@
+// What an application writes, checked by the compiler: the public types fit Better Auth's, and
+// refuse what they should.
+
+import { betterAuth } from "better-auth";
+import {
+  nativeAdapter,
+  NativeAdapterError,
+  password,
+  type NativeAdapterErrorCode,
+  type NativeDatabase,
+} from "../../index.js";
+
+const database: NativeDatabase = nativeAdapter("sqlite:./auth.db");
+nativeAdapter({ url: "sqlite::memory:", usePlural: true, busyTimeoutMs: 100, synchronous: "full" });
+
+export const auth = betterAuth({ database, emailAndPassword: { enabled: true, password } });
+
+export async function manage() {
+  const { statements } = await database.migrate();
+  const texts: string[] = statements;
+  const plan = await database.plan(auth.options);
+  const users: number = await database.withTransaction(async (adapter) => {
+    await adapter.create({ model: "user", data: { name: "Ada" } });
+    return adapter.count({ model: "user" });
+  });
+  await database.close();
+  return { texts, plan, users };
+}
+
+export async function check(hash: string): Promise<boolean> {
+  const made: string = await password.hash("a password");
+  return password.verify({ hash: hash || made, password: "a password" });
+}
+
+export function codeOf(error: unknown): NativeAdapterErrorCode | undefined {
+  if (!(error instanceof NativeAdapterError)) return undefined;
+  const table: string | undefined = error.table;
+  return error.retryable || table ? error.code : undefined;
+}
+
+// @ts-expect-error: an option that does not exist
+nativeAdapter({ url: "sqlite::memory:", poolSize: 3 });
+// @ts-expect-error: the URL is missing
+nativeAdapter({});
+// @ts-expect-error: a code that does not exist
+export const unknownCode: NativeAdapterErrorCode = "NO_SUCH_CODE";
