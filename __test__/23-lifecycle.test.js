@@ -380,7 +380,9 @@ describe("SQLite", () => {
     );
     const { before, after } = await process.result();
     expect(after.files).toBeLessThanOrEqual(before.files);
-    expect(after.threads).toBeLessThanOrEqual(before.threads + 4);
-    expect(after.megabytes).toBeLessThan(before.megabytes + 16);
+    // The runtime keeps idle threads for ten seconds, as many as had work at once; one that stayed
+    // per database would be 200.
+    expect(after.threads).toBeLessThanOrEqual(before.threads + 16);
+    expect(after.megabytes).toBeLessThan(before.megabytes + 24);
   });
 });

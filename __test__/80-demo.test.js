@@ -74,7 +74,7 @@ describe("npm run demo", () => {
   test("prints no parameter of the URL", async () => {
     const { out } = await run("--database", "sqlite::memory:?busy_timeout=4321");
     expect(fact(out, "Database")).toBe("sqlite::memory:");
-    expect(out).not.toContain("4321");
+    expect(out).not.toContain("busy_timeout");
   });
 
   test("--help", async () => {
