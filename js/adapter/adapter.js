@@ -181,7 +181,11 @@ const untraced = (_operation, _table, call) => call();
  */
 function tracer(options) {
   const { ATTR_DB_OPERATION_NAME, ATTR_DB_COLLECTION_NAME } = instrumentation;
-  const withSpan = instrumentation.createWithSpan(options);
+  // Better Auth 1.7.0 has only the function that always traces.
+  const withSpan =
+    "createWithSpan" in instrumentation
+      ? instrumentation.createWithSpan(options)
+      : /** @type {typeof import("@better-auth/core/instrumentation")} */ (instrumentation).withSpan;
   return (operation, table, call) =>
     withSpan(
       `db ${operation} ${table}`,
