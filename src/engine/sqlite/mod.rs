@@ -158,11 +158,12 @@ async fn off_thread<T: Send + 'static>(
 ) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or_else(|panic| {
-            Err(Error::new(
-                Code::Internal,
-                "a database task ended unexpectedly; please report it",
-            )
-            .with_cause(panic))
-        })
+        .unwrap_or_else(|panic| Err(ended_unexpectedly().with_cause(panic)))
+}
+
+fn ended_unexpectedly() -> Error {
+    Error::new(
+        Code::Internal,
+        "a database task ended unexpectedly; please report it",
+    )
 }

@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::connection::Connection;
+use super::ended_unexpectedly;
 use crate::engine::{Rows, Statement};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::value::Value;
 
 /// Writes per turn; then whoever else waits for the turn gets it.
@@ -115,11 +116,6 @@ impl Answer {
             Err(_) if self.claim.take() => return Err(too_late()),
             Err(_) => self.answer.await,
         };
-        answered.unwrap_or_else(|_| {
-            Err(Error::new(
-                Code::Internal,
-                "a database task ended unexpectedly; please report it",
-            ))
-        })
+        answered.unwrap_or_else(|_| Err(ended_unexpectedly()))
     }
 }
