@@ -21,8 +21,18 @@ pub enum Code {
     PoolTimeout,
     /// The database could not be opened or reached.
     ConnectFailed,
-    /// Another process kept the database locked for longer than the busy timeout.
+    /// The connection broke while a statement ran, and whether it was carried out is not known.
+    ConnectionLost,
+    /// The statement took longer than the statement timeout.
+    StatementTimeout,
+    /// Two transactions waited for each other, and this one was undone.
+    Deadlock,
+    /// The database undid the transaction because of what others had done meanwhile.
+    SerializationFailure,
+    /// Somebody else kept the database, or a row in it, locked for longer than may be waited.
     DatabaseLocked,
+    /// The database's user lacks a right.
+    PermissionDenied,
     /// The database or its file may only be read.
     ReadOnly,
     /// The disk is full, failing, or holds a damaged database.
@@ -56,7 +66,12 @@ impl Code {
             Self::CheckViolation => "CHECK_VIOLATION",
             Self::PoolTimeout => "POOL_TIMEOUT",
             Self::ConnectFailed => "CONNECT_FAILED",
+            Self::ConnectionLost => "CONNECTION_LOST",
+            Self::StatementTimeout => "STATEMENT_TIMEOUT",
+            Self::Deadlock => "DEADLOCK",
+            Self::SerializationFailure => "SERIALIZATION_FAILURE",
             Self::DatabaseLocked => "DATABASE_LOCKED",
+            Self::PermissionDenied => "PERMISSION_DENIED",
             Self::ReadOnly => "READ_ONLY",
             Self::StorageFailed => "STORAGE_FAILED",
             Self::SchemaMismatch => "SCHEMA_MISMATCH",
@@ -71,11 +86,15 @@ impl Code {
         }
     }
 
-    /// Whether the same call may succeed when it is simply made again.
-    pub fn retryable(self) -> bool {
+    /// Whether the same call may succeed when it is simply made again, in general.
+    fn retryable(self) -> bool {
         matches!(
             self,
-            Self::PoolTimeout | Self::DatabaseLocked | Self::Overloaded
+            Self::PoolTimeout
+                | Self::Deadlock
+                | Self::SerializationFailure
+                | Self::DatabaseLocked
+                | Self::Overloaded
         )
     }
 }
@@ -88,6 +107,8 @@ pub struct Error(Box<Details>);
 pub struct Details {
     pub code: Code,
     pub message: String,
+    /// Whether the same call may succeed when it is simply made again.
+    pub retryable: bool,
     pub table: Option<String>,
     pub column: Option<String>,
     pub constraint: Option<String>,
@@ -96,13 +117,14 @@ pub struct Details {
     pub cause: Option<String>,
 }
 
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
             code,
             message: message.into(),
+            retryable: code.retryable(),
             table: None,
             column: None,
             constraint: None,
@@ -117,6 +139,17 @@ impl Error {
 
     pub fn invalid_input(message: impl Into<String>) -> Self {
         Self::new(Code::InvalidInput, message)
+    }
+
+    /// For a failure that may be gone the next time.
+    pub fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
+    pub fn with_sql_state(mut self, state: impl Into<String>) -> Self {
+        self.sql_state = Some(state.into());
+        self
     }
 
     pub fn with_table(mut self, table: impl Into<String>) -> Self {

@@ -5,36 +5,40 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
+use serde::de::DeserializeOwned;
 
 use super::convert::{Cells, Values};
 use super::outcome::{Outcome, promise};
 use super::transaction::Transaction;
 use crate::database::{self, PlanId};
 use crate::error::{Code, Error as CoreError};
-use crate::schema::Schema;
 
 #[napi]
 pub struct Database {
-    core: Arc<database::Database>,
+    core: Arc<dyn database::Database>,
 }
 
-/// Reads the URL and the options (as JSON); opens nothing yet.
+/// Reads the options (as JSON); opens nothing yet.
 #[napi]
-pub fn create_database(url: String, options: String, directory: String) -> Outcome<Database> {
+pub fn open_database(options: String, directory: String) -> Outcome<Database> {
     Outcome::of(|| {
-        let core = database::Database::new(&url, &options, Path::new(&directory))?;
-        Ok(Database {
-            core: Arc::new(core),
-        })
+        let core = database::open(&options, Path::new(&directory))?;
+        Ok(Database { core })
     })
 }
 
 #[napi]
 impl Database {
+    /// Whether `runNow` can ever give a result.
+    #[napi(getter)]
+    pub fn runs_inline(&self) -> bool {
+        self.core.runs_inline()
+    }
+
     /// Compiles an operation's shape (as JSON) and returns the number of its plan.
     #[napi(ts_return_type = "any")]
     pub fn prepare(&self, operation: String) -> Outcome<PlanId> {
-        Outcome::of(|| self.core.prepare(&operation))
+        Outcome::of(|| self.core.prepare(parse("an operation", &operation)?))
     }
 
     #[napi]
@@ -59,31 +63,19 @@ impl Database {
         plan: PlanId,
         #[napi(ts_arg_type = "unknown[]")] values: Values,
     ) -> Result<PromiseRaw<'env, Outcome<Cells>>> {
-        let core = self.core.clone();
-        // Now, not when the work starts: the plan may be released in between.
-        let statement = core.statement(plan);
-        let in_flight = core.enter();
-        promise(env, async move {
-            core.run(in_flight?, statement?, values.0).await.map(Cells)
-        })
+        let pending = self.core.run(plan, values.0);
+        promise(env, async move { pending.await.map(Cells) })
     }
 
-    /// Begins a transaction on this thread; null where it could have to wait.
+    /// Begins a transaction, which takes what it needs at its first write. `isolation` is one of
+    /// the names that SQL has, in camel case.
     #[napi(ts_return_type = "any")]
-    pub fn begin_now(&self) -> Outcome<Option<Transaction>> {
+    pub fn begin(&self, isolation: Option<String>) -> Outcome<Transaction> {
         Outcome::of(|| {
-            let begun = self.core.begin_now()?;
-            Ok(begun.map(|transaction| Transaction::new(&self.core, transaction)))
-        })
-    }
-
-    #[napi(ts_return_type = "Promise<any>")]
-    pub fn begin<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<Transaction>>> {
-        let core = self.core.clone();
-        let in_flight = core.enter();
-        promise(env, async move {
-            let transaction = core.begin(in_flight?).await?;
-            Ok(Transaction::new(&core, transaction))
+            let isolation = isolation
+                .map(|name| parse("an isolation level", &format!("\"{name}\"")))
+                .transpose()?;
+            Ok(Transaction::new(self.core.begin(isolation)?))
         })
     }
 
@@ -94,11 +86,8 @@ impl Database {
         env: &'env Env,
         schema: String,
     ) -> Result<PromiseRaw<'env, Outcome<Vec<String>>>> {
-        let core = self.core.clone();
-        let in_flight = core.enter();
-        promise(env, async move {
-            core.migrate(in_flight?, parse_schema(&schema)?).await
-        })
+        let pending = parse("the schema", &schema).map(|schema| self.core.migrate(schema));
+        promise(env, async move { pending?.await })
     }
 
     /// Resolves to the statements `migrate` would run.
@@ -108,24 +97,19 @@ impl Database {
         env: &'env Env,
         schema: String,
     ) -> Result<PromiseRaw<'env, Outcome<Vec<String>>>> {
-        let core = self.core.clone();
-        let in_flight = core.enter();
-        promise(env, async move {
-            core.plan(in_flight?, parse_schema(&schema)?).await
-        })
+        let pending = parse("the schema", &schema).map(|schema| self.core.plan(schema));
+        promise(env, async move { pending?.await })
     }
 
     /// Refuses what follows, waits for what is in flight, then closes every connection.
     #[napi(ts_return_type = "Promise<any>")]
     pub fn close<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<()>>> {
-        let core = self.core.clone();
-        core.refuse_work();
-        promise(env, async move { core.close().await })
+        promise(env, self.core.close())
     }
 }
 
-fn parse_schema(schema: &str) -> crate::error::Result<Schema> {
-    serde_json::from_str(schema).map_err(|error| {
-        CoreError::new(Code::Internal, "the schema could not be understood").with_cause(error)
+fn parse<T: DeserializeOwned>(what: &str, json: &str) -> crate::error::Result<T> {
+    serde_json::from_str(json).map_err(|error| {
+        CoreError::new(Code::Internal, format!("{what} could not be understood")).with_cause(error)
     })
 }

@@ -43,7 +43,7 @@ impl<T: ToNapiValue> ToNapiValue for Outcome<T> {
                 let mut failure = Object::new(&env)?;
                 failure.set("code", error.code.as_str())?;
                 failure.set("message", error.message)?;
-                failure.set("retryable", error.code.retryable())?;
+                failure.set("retryable", error.retryable)?;
                 for (name, detail) in [
                     ("table", error.table),
                     ("column", error.column),

@@ -7,21 +7,17 @@ use napi_derive::napi;
 
 use super::convert::{Cells, Values};
 use super::outcome::{Outcome, promise};
-use crate::database::{Database, PlanId};
-use crate::engine::{self, Step};
+use crate::database::{self, PlanId};
+use crate::engine::Step;
 
 #[napi]
 pub struct Transaction {
-    database: Arc<Database>,
-    core: Arc<engine::Transaction>,
+    core: Arc<dyn database::Transaction>,
 }
 
 impl Transaction {
-    pub fn new(database: &Arc<Database>, transaction: engine::Transaction) -> Self {
-        Self {
-            database: database.clone(),
-            core: Arc::new(transaction),
-        }
+    pub fn new(core: Arc<dyn database::Transaction>) -> Self {
+        Self { core }
     }
 }
 
@@ -56,14 +52,7 @@ impl Transaction {
         plan: PlanId,
         #[napi(ts_arg_type = "unknown[]")] values: Values,
     ) -> Outcome<Option<Cells>> {
-        Outcome::of(|| {
-            let statement = self.database.statement(plan)?;
-            Ok(self
-                .core
-                .run_now(&statement, &values.0)
-                .transpose()?
-                .map(Cells))
-        })
+        Outcome::of(|| Ok(self.core.run_now(plan, &values.0)?.map(Cells)))
     }
 
     #[napi(ts_return_type = "Promise<any>")]
@@ -73,23 +62,14 @@ impl Transaction {
         plan: PlanId,
         #[napi(ts_arg_type = "unknown[]")] values: Values,
     ) -> Result<PromiseRaw<'env, Outcome<Cells>>> {
-        let core = self.core.clone();
-        let statement = self.database.statement(plan);
-        promise(env, async move {
-            core.run(statement?, values.0).await.map(Cells)
-        })
+        let pending = self.core.run(plan, values.0);
+        promise(env, async move { pending.await.map(Cells) })
     }
 
     /// Takes a step on this thread; null where it could have to wait, true when done.
     #[napi(ts_return_type = "any")]
     pub fn step_now(&self, step: TransactionStep, depth: u32) -> Outcome<Option<bool>> {
-        Outcome::of(|| {
-            Ok(self
-                .core
-                .step_now(step.at(depth))
-                .transpose()?
-                .map(|()| true))
-        })
+        Outcome::of(|| Ok(self.core.step_now(step.at(depth))?.then_some(true)))
     }
 
     #[napi(ts_return_type = "Promise<any>")]
@@ -99,7 +79,6 @@ impl Transaction {
         step: TransactionStep,
         depth: u32,
     ) -> Result<PromiseRaw<'env, Outcome<()>>> {
-        let core = self.core.clone();
-        promise(env, async move { core.step(step.at(depth)).await })
+        promise(env, self.core.step(step.at(depth)))
     }
 }

@@ -1,7 +1,14 @@
 //! Databases: statements in, rows out. Knows nothing of Better Auth or of JavaScript.
 
+mod cells;
+pub mod gate;
+pub mod mysql;
+pub mod postgres;
+pub mod server;
 pub mod sqlite;
 mod statement;
+mod step;
 
-pub use sqlite::{InFlight, Step, Transaction};
-pub use statement::{Access, Column, Keep, Parameter, Rows, Statement};
+pub use gate::InFlight;
+pub use statement::{Access, Column, Keep, Parameter, Program, Role, Rows, Statement};
+pub use step::Step;

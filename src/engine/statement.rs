@@ -1,4 +1,5 @@
-//! A compiled statement: its text, the order of its parameters and how its rows decode.
+//! Compiled statements: their text, the order of their parameters and how their rows decode; and
+//! the programs that statements make up where one alone cannot answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,22 @@ pub struct Parameter {
     /// Index into the values of the call.
     pub slot: usize,
     pub kind: Kind,
+    pub role: Role,
+    /// The database's own number of the type it expects; 0 where the kind tells.
+    pub native_type: u32,
+}
+
+/// What becomes of a value that the column's type cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It is to be stored: an error.
+    Stored,
+    /// It is compared with: it equals nothing.
+    Compared,
+    /// As `Compared`; the value is a list.
+    Listed,
+    /// As `Listed`, in lower case.
+    ListedFolded,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -111,5 +128,58 @@ impl Statement {
             values.len()
         );
         Err(Error::new(Code::Internal, message).with_table(&self.table))
+    }
+}
+
+/// What answers one operation. Where a database returns what it writes, that is one statement.
+#[derive(Debug)]
+pub enum Program {
+    One(Statement),
+    /// The database counts the ids: `read` finds the row by the one it gave, which is passed in
+    /// the slot after the values of the call.
+    InsertThenRead {
+        insert: Statement,
+        read: Statement,
+    },
+    /// The database makes the ids of this table by an expression: it is asked for one first, which
+    /// both statements then find in the slot after the values of the call.
+    MakeIdThenInsert {
+        make_id: Statement,
+        insert: Statement,
+        read: Statement,
+    },
+    /// `read` finds the row by values of the call.
+    WriteThenRead {
+        write: Statement,
+        read: Statement,
+    },
+    /// In one transaction: `choose` locks a row and gives its cells, the last of which is its key;
+    /// the statements after it find the key in the slot after the values of the call. Without
+    /// `read`, the other cells chosen are the answer.
+    ChooseThenWrite {
+        choose: Statement,
+        write: Statement,
+        read: Option<Statement>,
+    },
+}
+
+impl Program {
+    /// The statement that the operation is named after.
+    pub fn main(&self) -> &Statement {
+        match self {
+            Self::One(statement)
+            | Self::InsertThenRead {
+                insert: statement, ..
+            }
+            | Self::MakeIdThenInsert {
+                insert: statement, ..
+            }
+            | Self::WriteThenRead {
+                write: statement, ..
+            }
+            | Self::ChooseThenWrite {
+                write: statement, ..
+            } => statement,
+        }
     }
 }

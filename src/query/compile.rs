@@ -1,40 +1,61 @@
-//! Compiles an operation's shape into the one statement that answers it.
+//! Compiles an operation's shape into the statement that answers it, or into a few where the
+//! database does not return what it writes.
 
-use super::operation::{Join, Operation, Select};
-use crate::engine::{Access, Column, Keep, Statement};
-use crate::sql::{Builder, Clause, Dialect, Field, filter};
+use super::operation::{Operation, Select};
+use crate::engine::{Access, Column, Keep, Program, Statement};
+use crate::sql::{
+    Builder, Clause, Dialect, Field, FirstMatch, Join, JoinedRows, NewId, Operator, Term, Write,
+    comparison, filter,
+};
 use crate::value::Kind;
 
 /// Alias of the searched table, needed where joined tables bring the same column names.
 const BASE: &str = "base";
 
-pub fn compile(dialect: &dyn Dialect, operation: &Operation) -> Statement {
-    let sql = Builder::new(dialect);
+pub fn compile(dialect: &dyn Dialect, operation: &Operation) -> Program {
     match operation {
-        Operation::FindOne(select) => compile_select(sql, select, "findOne", Keep::First),
-        Operation::FindMany(select) => compile_select(sql, select, "findMany", Keep::All),
-        Operation::Count { table, filter } => compile_count(sql, table, filter),
+        Operation::FindOne(select) => {
+            Program::One(compile_select(dialect, select, "findOne", Keep::First))
+        }
+        Operation::FindMany(select) => {
+            Program::One(compile_select(dialect, select, "findMany", Keep::All))
+        }
+        Operation::Count { table, filter } => Program::One(compile_count(dialect, table, filter)),
         Operation::Create {
             table,
+            key,
             set,
             returning,
-        } => compile_create(sql, table, set, returning),
+        } => compile_create(dialect, table, key, set, returning),
         Operation::Update {
             table,
+            key,
             set,
             filter,
             returning,
-        } => compile_update(sql, table, set, filter, Some(returning)),
-        Operation::UpdateMany { table, set, filter } => {
-            compile_update(sql, table, set, filter, None)
-        }
-        Operation::Delete { table, filter } => compile_delete(sql, table, filter),
+        } => compile_update(dialect, table, key, set, filter, returning),
+        Operation::UpdateMany { table, set, filter } => Program::One(write(
+            dialect,
+            "updateMany",
+            table,
+            Keep::Changes,
+            &[],
+            |sql| update(sql, table, set, filter),
+        )),
+        Operation::Delete { table, filter } => Program::One(write(
+            dialect,
+            "delete",
+            table,
+            Keep::Changes,
+            &[],
+            |sql| delete(sql, table, filter),
+        )),
         Operation::ConsumeOne {
             table,
             key,
             filter,
             returning,
-        } => compile_consume(sql, table, key, filter, returning),
+        } => compile_consume(dialect, table, key, filter, returning),
         Operation::IncrementOne {
             table,
             key,
@@ -42,45 +63,26 @@ pub fn compile(dialect: &dyn Dialect, operation: &Operation) -> Statement {
             set,
             filter,
             returning,
-        } => compile_increment(sql, table, key, (increment, set), filter, returning),
+        } => compile_increment(dialect, table, key, (increment, set), filter, returning),
     }
 }
 
-fn finish(
-    sql: Builder,
-    operation: &'static str,
-    table: &str,
-    access: Access,
-    keep: Keep,
-    columns: Vec<Column>,
-) -> Statement {
-    let (text, parameters) = sql.finish();
-    Statement::new(text, parameters, columns, access, keep, operation, table)
-}
-
 fn compile_select(
-    mut sql: Builder,
+    dialect: &dyn Dialect,
     select: &Select,
     operation: &'static str,
     keep: Keep,
 ) -> Statement {
+    let mut sql = Builder::new(dialect);
     let base = if select.joins.is_empty() { "" } else { BASE };
     let first_join = select.filter.len();
     let mut next = first_join + select.joins.len();
     let mut columns: Vec<Column> = scalars(&select.columns);
 
     sql.sql("SELECT ");
-    sql.list(", ", &select.columns, |sql, field| {
-        sql.column(base, &field.column);
-    });
+    selected(&mut sql, base, &select.table, &select.columns);
     for (index, join) in select.joins.iter().enumerate() {
-        columns.extend(joined_columns(
-            &mut sql,
-            base,
-            join,
-            index,
-            first_join + index,
-        ));
+        columns.extend(joined_columns(&mut sql, join, index, first_join + index));
     }
     sql.sql(" FROM ").table(&select.table);
     if !base.is_empty() {
@@ -102,10 +104,13 @@ fn compile_select(
             .sql(" = ")
             .column(base, &join.from);
     }
-    filter(&mut sql, base, &select.filter, 0);
+    filter(&mut sql, &select.table, base, &select.filter, 0);
     if let Some(sort) = &select.sort {
         sql.sql(" ORDER BY ").column(base, &sort.column);
         sql.sql(if sort.descending { " DESC" } else { " ASC" });
+        if sort.nullable {
+            sql.sql(dialect.nulls_first(sort.descending));
+        }
     }
     if keep == Keep::First {
         sql.sql(" LIMIT 1");
@@ -126,45 +131,32 @@ fn join_alias(index: usize) -> String {
 /// Appends what a join adds to the select list. A row found by its primary key is joined and its
 /// columns follow; other rows, whose number nothing bounds but their own limit, come as one
 /// nested expression, so that several joins never multiply.
-fn joined_columns(
-    sql: &mut Builder,
-    base: &str,
-    join: &Join,
-    index: usize,
-    limit_slot: usize,
-) -> Vec<Column> {
+fn joined_columns(sql: &mut Builder, join: &Join, index: usize, limit_slot: usize) -> Vec<Column> {
     let alias = join_alias(index);
+    let dialect = sql.dialect;
     if join.by_key {
-        for field in &join.columns {
-            sql.sql(", ").column(&alias, &field.column);
-        }
+        sql.sql(", ");
+        selected(sql, &alias, &join.table, &join.columns);
         return scalars(&join.columns);
     }
-    let dialect = sql.dialect;
     sql.sql(", (");
-    dialect.json_rows(sql, &alias, &join.columns, &mut |sql| {
-        sql.sql("SELECT ").list(", ", &join.columns, |sql, field| {
-            sql.name(&field.column);
-        });
-        sql.sql(" FROM ")
-            .table(&join.table)
-            .sql(" AS ")
-            .name(&alias)
-            .sql(" WHERE ");
-        sql.column(&alias, &join.to)
-            .sql(" = ")
-            .column(base, &join.from);
-        sql.sql(" LIMIT ").bind(limit_slot, Kind::Number);
-    });
+    let rows = JoinedRows {
+        join,
+        alias: &alias,
+        base: BASE,
+        limit_slot,
+    };
+    dialect.json_rows(sql, rows);
     sql.sql(")");
     vec![Column::Rows(
         join.columns.iter().map(|field| field.kind).collect(),
     )]
 }
 
-fn compile_count(mut sql: Builder, table: &str, clauses: &[Clause]) -> Statement {
+fn compile_count(dialect: &dyn Dialect, table: &str, clauses: &[Clause]) -> Statement {
+    let mut sql = Builder::new(dialect);
     sql.sql("SELECT COUNT(*) FROM ").table(table);
-    filter(&mut sql, "", clauses, 0);
+    filter(&mut sql, table, "", clauses, 0);
     let statement = finish(
         sql,
         "count",
@@ -181,121 +173,266 @@ fn compile_count(mut sql: Builder, table: &str, clauses: &[Clause]) -> Statement
     }
 }
 
-fn compile_create(mut sql: Builder, table: &str, set: &[Field], returning: &[Field]) -> Statement {
-    sql.sql("INSERT INTO ").table(table);
-    if set.is_empty() {
-        sql.sql(" DEFAULT VALUES");
-    } else {
-        sql.sql(" (").list(", ", set, |sql, field| {
-            sql.name(&field.column);
-        });
-        sql.sql(") VALUES (")
-            .list(", ", set.iter().enumerate(), |sql, (slot, field)| {
-                sql.bind(slot, field.kind);
-            });
-        sql.sql(")");
+fn compile_create(
+    dialect: &dyn Dialect,
+    table: &str,
+    key: &str,
+    set: &[Field],
+    returning: &[Field],
+) -> Program {
+    let operation = "create";
+    if dialect.returns(Write::Insert) {
+        return Program::One(write(
+            dialect,
+            operation,
+            table,
+            Keep::First,
+            returning,
+            |sql| insert(sql, table, set),
+        ));
     }
-    let columns = append_returning(&mut sql, returning);
-    finish(sql, "create", table, Access::Write, Keep::First, columns)
+    // The slot after the values of the call.
+    let new = set.len();
+    let insert_of = |set: &[Field]| {
+        write(dialect, operation, table, Keep::Changes, &[], |sql| {
+            insert(sql, table, set);
+        })
+    };
+    let read_at = |slot| {
+        read_row(dialect, operation, table, returning, |sql| {
+            equals_key(sql, table, key, slot);
+        })
+    };
+    if let Some(slot) = set.iter().position(|field| field.column == key) {
+        return Program::WriteThenRead {
+            write: insert_of(set),
+            read: read_at(slot),
+        };
+    }
+    match dialect.new_id(table, key) {
+        NewId::Returned | NewId::Counted => Program::InsertThenRead {
+            insert: insert_of(set),
+            read: read_at(new),
+        },
+        NewId::Expression(expression) => {
+            let mut make_id = Builder::new(dialect);
+            // The words are the catalogue's own: the default of the column.
+            make_id.sql("SELECT ").sql(&expression);
+            let make_id = finish(
+                make_id,
+                operation,
+                table,
+                Access::Read,
+                Keep::First,
+                vec![Column::Scalar(Kind::Id)],
+            );
+            let id = Field {
+                column: key.to_owned(),
+                kind: Kind::Id,
+            };
+            let with_id: Vec<Field> = set.iter().cloned().chain([id]).collect();
+            Program::MakeIdThenInsert {
+                make_id,
+                insert: insert_of(&with_id),
+                read: read_at(new),
+            }
+        }
+    }
 }
 
 fn compile_update(
-    mut sql: Builder,
+    dialect: &dyn Dialect,
     table: &str,
+    key: &str,
     set: &[Field],
     clauses: &[Clause],
-    returning: Option<&[Field]>,
-) -> Statement {
-    sql.sql("UPDATE ").table(table).sql(" SET ");
-    assignments(&mut sql, set, 0);
-    filter(&mut sql, "", clauses, set.len());
-    match returning {
-        Some(fields) => {
-            let columns = append_returning(&mut sql, fields);
-            finish(sql, "update", table, Access::Write, Keep::First, columns)
-        }
-        None => finish(
-            sql,
-            "updateMany",
+    returning: &[Field],
+) -> Program {
+    let operation = "update";
+    if dialect.returns(Write::Update) {
+        return Program::One(write(
+            dialect,
+            operation,
             table,
-            Access::Write,
-            Keep::Changes,
-            Vec::new(),
-        ),
+            Keep::First,
+            returning,
+            |sql| update(sql, table, set, clauses),
+        ));
+    }
+    let update = write(dialect, operation, table, Keep::Changes, &[], |sql| {
+        update(sql, table, set, clauses);
+    });
+    // A clause that holds for one row at most, and still does afterwards, finds it again.
+    let lasting = |clause: &Clause| {
+        let plain = clause.operator == Operator::Eq && !clause.null && !clause.insensitive;
+        let changed = set.iter().any(|field| field.column == clause.column);
+        clause.unique && plain && !clause.or && !changed
+    };
+    if let Some(index) = clauses.iter().position(lasting) {
+        let read = read_row(dialect, operation, table, returning, |sql| {
+            let term = Term {
+                table,
+                qualifier: "",
+                clause: &clauses[index],
+                slot: set.len() + index,
+            };
+            sql.sql(" WHERE ");
+            comparison(sql, term);
+        });
+        return Program::WriteThenRead {
+            write: update,
+            read,
+        };
+    }
+    // A key that is changed is found by what it is changed to.
+    let chosen = set.len() + clauses.len();
+    let key_slot = set
+        .iter()
+        .position(|field| field.column == key)
+        .unwrap_or(chosen);
+    Program::ChooseThenWrite {
+        choose: choose_first(dialect, operation, table, key, &[], clauses, set.len()),
+        write: update,
+        read: Some(read_row(dialect, operation, table, returning, |sql| {
+            equals_key(sql, table, key, key_slot);
+        })),
     }
 }
 
-fn compile_delete(mut sql: Builder, table: &str, clauses: &[Clause]) -> Statement {
-    sql.sql("DELETE FROM ").table(table);
-    filter(&mut sql, "", clauses, 0);
-    finish(
-        sql,
-        "delete",
-        table,
-        Access::Write,
-        Keep::Changes,
-        Vec::new(),
-    )
-}
-
 fn compile_consume(
-    mut sql: Builder,
+    dialect: &dyn Dialect,
     table: &str,
     key: &str,
     clauses: &[Clause],
     returning: &[Field],
-) -> Statement {
-    sql.sql("DELETE FROM ").table(table);
-    where_first_match(&mut sql, table, key, clauses, 0);
-    let columns = append_returning(&mut sql, returning);
-    finish(
-        sql,
-        "consumeOne",
-        table,
-        Access::Write,
-        Keep::First,
-        columns,
-    )
+) -> Program {
+    let operation = "consumeOne";
+    if dialect.returns(Write::Delete) {
+        return Program::One(write(
+            dialect,
+            operation,
+            table,
+            Keep::First,
+            returning,
+            |sql| {
+                sql.sql("DELETE FROM ").table(table);
+                where_first_match(sql, table, key, clauses, 0);
+            },
+        ));
+    }
+    Program::ChooseThenWrite {
+        choose: choose_first(dialect, operation, table, key, returning, clauses, 0),
+        write: write(dialect, operation, table, Keep::Changes, &[], |sql| {
+            sql.sql("DELETE FROM ").table(table);
+            equals_key(sql, table, key, clauses.len());
+        }),
+        read: None,
+    }
 }
 
 fn compile_increment(
-    mut sql: Builder,
+    dialect: &dyn Dialect,
     table: &str,
     key: &str,
     (increment, set): (&[Field], &[Field]),
     clauses: &[Clause],
     returning: &[Field],
-) -> Statement {
-    sql.sql("UPDATE ").table(table).sql(" SET ");
-    sql.list(", ", increment.iter().enumerate(), |sql, (slot, field)| {
-        sql.name(&field.column)
-            .sql(" = COALESCE(")
-            .name(&field.column)
-            .sql(", 0) + ");
-        sql.bind(slot, field.kind);
-    });
-    if !increment.is_empty() && !set.is_empty() {
-        sql.sql(", ");
+) -> Program {
+    let operation = "incrementOne";
+    let first_clause = increment.len() + set.len();
+    let assign = |sql: &mut Builder| {
+        sql.sql("UPDATE ").table(table).sql(" SET ");
+        sql.list(", ", increment.iter().enumerate(), |sql, (slot, field)| {
+            sql.name(&field.column)
+                .sql(" = COALESCE(")
+                .name(&field.column)
+                .sql(", 0) + ");
+            dialect.assigned(sql, table, field, slot);
+        });
+        if !increment.is_empty() && !set.is_empty() {
+            sql.sql(", ");
+        }
+        assignments(sql, table, set, increment.len());
+    };
+    if dialect.returns(Write::Update) {
+        return Program::One(write(
+            dialect,
+            operation,
+            table,
+            Keep::First,
+            returning,
+            |sql| {
+                assign(sql);
+                where_first_match(sql, table, key, clauses, first_clause);
+            },
+        ));
     }
-    assignments(&mut sql, set, increment.len());
-    where_first_match(&mut sql, table, key, clauses, increment.len() + set.len());
-    let columns = append_returning(&mut sql, returning);
-    finish(
-        sql,
-        "incrementOne",
-        table,
-        Access::Write,
-        Keep::First,
-        columns,
-    )
+    let chosen = first_clause + clauses.len();
+    Program::ChooseThenWrite {
+        choose: choose_first(dialect, operation, table, key, &[], clauses, first_clause),
+        write: write(dialect, operation, table, Keep::Changes, &[], |sql| {
+            assign(sql);
+            equals_key(sql, table, key, chosen);
+        }),
+        read: Some(read_row(dialect, operation, table, returning, |sql| {
+            equals_key(sql, table, key, chosen);
+        })),
+    }
 }
 
-fn assignments(sql: &mut Builder, set: &[Field], first_slot: usize) {
-    sql.list(", ", set.iter().enumerate(), |sql, (index, field)| {
-        sql.name(&field.column)
-            .sql(" = ")
-            .bind(first_slot + index, field.kind);
+fn insert(sql: &mut Builder, table: &str, set: &[Field]) {
+    let dialect = sql.dialect;
+    sql.sql("INSERT INTO ").table(table);
+    if set.is_empty() {
+        sql.sql(dialect.default_row());
+        return;
+    }
+    sql.sql(" (").list(", ", set, |sql, field| {
+        sql.name(&field.column);
     });
+    sql.sql(") VALUES (")
+        .list(", ", set.iter().enumerate(), |sql, (slot, field)| {
+            dialect.assigned(sql, table, field, slot);
+        });
+    sql.sql(")");
+}
+
+fn update(sql: &mut Builder, table: &str, set: &[Field], clauses: &[Clause]) {
+    sql.sql("UPDATE ").table(table).sql(" SET ");
+    assignments(sql, table, set, 0);
+    filter(sql, table, "", clauses, set.len());
+}
+
+fn delete(sql: &mut Builder, table: &str, clauses: &[Clause]) {
+    sql.sql("DELETE FROM ").table(table);
+    filter(sql, table, "", clauses, 0);
+}
+
+fn assignments(sql: &mut Builder, table: &str, set: &[Field], first_slot: usize) {
+    let dialect = sql.dialect;
+    sql.list(", ", set.iter().enumerate(), |sql, (index, field)| {
+        sql.name(&field.column).sql(" = ");
+        dialect.assigned(sql, table, field, first_slot + index);
+    });
+}
+
+/// A write that gives `returning`, or where that is empty how many rows it changed.
+fn write(
+    dialect: &dyn Dialect,
+    operation: &'static str,
+    table: &str,
+    keep: Keep,
+    returning: &[Field],
+    append: impl FnOnce(&mut Builder),
+) -> Statement {
+    let mut sql = Builder::new(dialect);
+    append(&mut sql);
+    if !returning.is_empty() {
+        sql.sql(" RETURNING ");
+        selected(&mut sql, "", table, returning);
+    }
+    let columns = scalars(returning);
+    finish(sql, operation, table, Access::Write, keep, columns)
 }
 
 /// Restricts a write to one match. Selecting and writing are one statement, so that of several
@@ -307,21 +444,95 @@ fn where_first_match(
     clauses: &[Clause],
     first_slot: usize,
 ) {
-    sql.sql(" WHERE ")
-        .name(key)
-        .sql(" = (SELECT ")
-        .name(key)
-        .sql(" FROM ")
-        .table(table);
-    filter(sql, "", clauses, first_slot);
-    sql.sql(" LIMIT 1)");
+    match sql.dialect.first_match() {
+        FirstMatch::Limit => {
+            filter(sql, table, "", clauses, first_slot);
+            sql.sql(" LIMIT 1");
+        }
+        FirstMatch::Subquery(locking) => {
+            sql.sql(" WHERE ")
+                .name(key)
+                .sql(" = (SELECT ")
+                .name(key)
+                .sql(" FROM ")
+                .table(table);
+            filter(sql, table, "", clauses, first_slot);
+            sql.sql(" LIMIT 1").sql(locking).sql(")");
+        }
+    }
 }
 
-fn append_returning(sql: &mut Builder, returning: &[Field]) -> Vec<Column> {
-    sql.sql(" RETURNING ").list(", ", returning, |sql, field| {
-        sql.name(&field.column);
+/// Reads the row that a write of `operation` wrote.
+fn read_row(
+    dialect: &dyn Dialect,
+    operation: &'static str,
+    table: &str,
+    fields: &[Field],
+    restrict: impl FnOnce(&mut Builder),
+) -> Statement {
+    let mut sql = Builder::new(dialect);
+    sql.sql("SELECT ");
+    selected(&mut sql, "", table, fields);
+    sql.sql(" FROM ").table(table);
+    restrict(&mut sql);
+    sql.sql(" LIMIT 1");
+    let columns = scalars(fields);
+    finish(sql, operation, table, Access::Write, Keep::First, columns)
+}
+
+/// Locks the first match and gives its cells, the key last.
+fn choose_first(
+    dialect: &dyn Dialect,
+    operation: &'static str,
+    table: &str,
+    key: &str,
+    fields: &[Field],
+    clauses: &[Clause],
+    first_slot: usize,
+) -> Statement {
+    let key = Field {
+        column: key.to_owned(),
+        kind: Kind::Id,
+    };
+    let fields: Vec<Field> = fields.iter().cloned().chain([key]).collect();
+    let mut sql = Builder::new(dialect);
+    sql.sql("SELECT ");
+    selected(&mut sql, "", table, &fields);
+    sql.sql(" FROM ").table(table);
+    filter(&mut sql, table, "", clauses, first_slot);
+    sql.sql(" LIMIT 1 FOR UPDATE");
+    let columns = scalars(&fields);
+    finish(sql, operation, table, Access::Write, Keep::First, columns)
+}
+
+/// ` WHERE key = value`, for a key the database gave.
+fn equals_key(sql: &mut Builder, table: &str, key: &str, slot: usize) {
+    let key = Field {
+        column: key.to_owned(),
+        kind: Kind::Id,
+    };
+    let dialect = sql.dialect;
+    sql.sql(" WHERE ").name(&key.column).sql(" = ");
+    dialect.assigned(sql, table, &key, slot);
+}
+
+fn selected(sql: &mut Builder, qualifier: &str, table: &str, fields: &[Field]) {
+    let dialect = sql.dialect;
+    sql.list(", ", fields, |sql, field| {
+        dialect.selected(sql, qualifier, table, field);
     });
-    scalars(returning)
+}
+
+fn finish(
+    sql: Builder,
+    operation: &'static str,
+    table: &str,
+    access: Access,
+    keep: Keep,
+    columns: Vec<Column>,
+) -> Statement {
+    let (text, parameters) = sql.finish();
+    Statement::new(text, parameters, columns, access, keep, operation, table)
 }
 
 fn scalars(fields: &[Field]) -> Vec<Column> {

@@ -6,4 +6,4 @@ mod compile;
 mod operation;
 
 pub use compile::compile;
-pub use operation::{Join, Operation, Select, Sort};
+pub use operation::Operation;

@@ -5,7 +5,8 @@
 
 use serde::Deserialize;
 
-use crate::sql::{Clause, Field};
+use crate::engine::Access;
+use crate::sql::{Clause, Field, Join};
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "operation", rename_all = "camelCase", deny_unknown_fields)]
@@ -19,12 +20,14 @@ pub enum Operation {
     /// Values: one per field of `set`.
     Create {
         table: String,
+        key: String,
         set: Vec<Field>,
         returning: Vec<Field>,
     },
     /// Changes every match, returns the first. Values: set, filter.
     Update {
         table: String,
+        key: String,
         set: Vec<Field>,
         filter: Vec<Clause>,
         returning: Vec<Field>,
@@ -55,6 +58,53 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// Better Auth's name of it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::FindOne(_) => "findOne",
+            Self::FindMany(_) => "findMany",
+            Self::Count { .. } => "count",
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+            Self::UpdateMany { .. } => "updateMany",
+            Self::Delete { .. } => "delete",
+            Self::ConsumeOne { .. } => "consumeOne",
+            Self::IncrementOne { .. } => "incrementOne",
+        }
+    }
+
+    pub fn access(&self) -> Access {
+        match self {
+            Self::FindOne(_) | Self::FindMany(_) | Self::Count { .. } => Access::Read,
+            _ => Access::Write,
+        }
+    }
+
+    /// The tables it touches, each once.
+    pub fn tables(&self) -> Vec<String> {
+        let (table, joins) = match self {
+            Self::FindOne(select) | Self::FindMany(select) => {
+                (&select.table, select.joins.as_slice())
+            }
+            Self::Count { table, .. }
+            | Self::Create { table, .. }
+            | Self::Update { table, .. }
+            | Self::UpdateMany { table, .. }
+            | Self::Delete { table, .. }
+            | Self::ConsumeOne { table, .. }
+            | Self::IncrementOne { table, .. } => (table, &[][..]),
+        };
+        let mut tables = vec![table.clone()];
+        for join in joins {
+            if !tables.contains(&join.table) {
+                tables.push(join.table.clone());
+            }
+        }
+        tables
+    }
+}
+
 /// Values: filter, one limit per join, then limit and offset where present.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,18 +127,7 @@ pub struct Sort {
     pub column: String,
     #[serde(default)]
     pub descending: bool,
-}
-
-/// Rows of another table that belong to each found row.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Join {
-    pub table: String,
-    /// Column of the table that is searched.
-    pub from: String,
-    /// Column of the joined table.
-    pub to: String,
-    /// Whether `to` is the joined table's primary key, so that there is one row at most.
-    pub by_key: bool,
-    pub columns: Vec<Field>,
+    /// Whether there may be nulls, which come first.
+    #[serde(default)]
+    pub nullable: bool,
 }

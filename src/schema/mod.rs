@@ -6,6 +6,7 @@ mod diff;
 mod introspect;
 pub mod migrate;
 mod model;
+pub mod servers;
 mod steps;
 
 pub use model::Schema;

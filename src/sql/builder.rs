@@ -1,7 +1,7 @@
 //! Assembles one statement: text, quoted names and bound values.
 
 use super::dialect::Dialect;
-use crate::engine::Parameter;
+use crate::engine::{Parameter, Role};
 use crate::value::Kind;
 
 /// A statement under construction.
@@ -42,15 +42,31 @@ impl<'d> Builder<'d> {
 
     /// Appends a table name; `schema.table` is qualified by its schema.
     pub fn table(&mut self, name: &str) -> &mut Self {
-        match name.split_once('.') {
-            Some((schema, table)) => self.name(schema).sql(".").name(table),
-            None => self.name(name),
+        match self.dialect.qualified(name) {
+            (Some(schema), table) => self.name(schema).sql(".").name(table),
+            (None, table) => self.name(table),
         }
     }
 
-    /// Appends a placeholder for the call's value number `slot`.
+    /// Appends a placeholder for the call's value number `slot`, of the type the kind has.
     pub fn bind(&mut self, slot: usize, kind: Kind) -> &mut Self {
-        let parameter = Parameter { slot, kind };
+        self.bind_as(slot, kind, Role::Compared, 0)
+    }
+
+    /// Appends a placeholder for the call's value number `slot`, of a type of the database's.
+    pub fn bind_as(
+        &mut self,
+        slot: usize,
+        kind: Kind,
+        role: Role,
+        native_type: u32,
+    ) -> &mut Self {
+        let parameter = Parameter {
+            slot,
+            kind,
+            role,
+            native_type,
+        };
         let known = self.parameters.iter().position(|bound| *bound == parameter);
         let number = match known.filter(|_| self.dialect.numbered_placeholders()) {
             Some(index) => index + 1,

@@ -1,20 +1,22 @@
 //! What differs between databases when the same statement is written. The defaults are the
 //! common SQL; a dialect overrides only its differences.
 
-use super::{Builder, Field, Term};
+use super::{Builder, Field, Join, Term};
+use crate::engine::Role;
 use crate::value::{IdKind, Kind};
 
 pub trait Dialect: Send + Sync {
     /// Appends `name` as a quoted identifier. The only place a name enters a statement.
     fn quote(&self, name: &str, text: &mut String) {
-        text.push('"');
-        for character in name.chars() {
-            if character == '"' {
-                text.push('"');
-            }
-            text.push(character);
+        quote_with('"', name, text);
+    }
+
+    /// The schema and the name of a table: `schema.table` is qualified.
+    fn qualified<'n>(&'n self, table: &'n str) -> (Option<&'n str>, &'n str) {
+        match table.split_once('.') {
+            Some((schema, table)) => (Some(schema), table),
+            None => (None, table),
         }
-        text.push('"');
     }
 
     /// Appends the placeholder of the parameter bound at `number`, counted from 1.
@@ -23,36 +25,86 @@ pub trait Dialect: Send + Sync {
     /// Whether one placeholder may stand for the same parameter several times.
     fn numbered_placeholders(&self) -> bool;
 
+    /// Whether a write of that kind gives back the rows it wrote.
+    fn returns(&self, _write: Write) -> bool {
+        true
+    }
+
+    /// How a write is held to one row.
+    fn first_match(&self) -> FirstMatch {
+        FirstMatch::Subquery("")
+    }
+
+    /// How a new row gets the id that the application leaves to the database.
+    fn new_id(&self, _table: &str, _key: &str) -> NewId {
+        NewId::Returned
+    }
+
+    /// What stands for the values of a row that sets none.
+    fn default_row(&self) -> &'static str {
+        " DEFAULT VALUES"
+    }
+
+    /// A value on its way into a column.
+    fn assigned(&self, sql: &mut Builder, _table: &str, field: &Field, slot: usize) {
+        sql.bind_as(slot, field.kind, Role::Stored, 0);
+    }
+
+    /// The clause's value, to be compared with its column.
+    fn compared(&self, sql: &mut Builder, term: Term) {
+        sql.bind(term.slot, term.clause.kind);
+    }
+
+    /// The clause's column where it is compared as the value that it holds.
+    fn compared_column(&self, sql: &mut Builder, term: Term) {
+        term.column(sql);
+    }
+
+    /// The clause's column as text, whatever it holds.
+    fn text_column(&self, sql: &mut Builder, term: Term) {
+        term.column(sql);
+    }
+
     /// Column equals value, letter for letter, whatever the column's collation, and so that an
     /// index on the column serves.
     fn text_equals(&self, sql: &mut Builder, term: Term);
 
-    /// A term compared letter for letter.
+    /// The clause's column compared letter for letter, by the code points of its text.
     fn exact(&self, sql: &mut Builder, term: Term);
 
     /// The lower-case form that case-insensitive comparisons compare.
     fn fold(&self, sql: &mut Builder, inner: &mut dyn FnMut(&mut Builder));
 
-    /// `IN (...)` over a bound list, right side only.
-    fn in_list(&self, sql: &mut Builder, term: Term);
+    /// Column equals value without regard to case.
+    fn folded_equals(&self, sql: &mut Builder, term: Term) {
+        self.fold(sql, &mut |sql| self.text_column(sql, term));
+        sql.sql(" = ");
+        self.fold(sql, &mut |sql| term.text_value(sql));
+    }
 
-    /// As `in_list`, over the folded values of the list.
-    fn in_folded_list(&self, sql: &mut Builder, term: Term);
+    /// Column is one of the values of the bound list; letter for letter where it is text.
+    fn is_in(&self, sql: &mut Builder, term: Term, negated: bool);
+
+    /// As `is_in`, without regard to case.
+    fn is_in_folded(&self, sql: &mut Builder, term: Term, negated: bool);
 
     /// Whether `whole` contains, starts with or ends with `part`; nothing in `part` is a wildcard.
     fn contains(&self, sql: &mut Builder, whole: Piece, part: Piece);
     fn starts_with(&self, sql: &mut Builder, whole: Piece, part: Piece);
     fn ends_with(&self, sql: &mut Builder, whole: Piece, part: Piece);
 
-    /// One expression that holds all rows of `rows` (a SELECT of exactly `fields`) as a JSON
-    /// array of arrays.
-    fn json_rows(
-        &self,
-        sql: &mut Builder,
-        alias: &str,
-        fields: &[Field],
-        rows: &mut dyn FnMut(&mut Builder),
-    );
+    /// A column on its way out.
+    fn selected(&self, sql: &mut Builder, qualifier: &str, _table: &str, field: &Field) {
+        sql.column(qualifier, &field.column);
+    }
+
+    /// Nulls come before everything else, as if they were the smallest value.
+    fn nulls_first(&self, _descending: bool) -> &'static str {
+        ""
+    }
+
+    /// A subquery of one cell that holds all rows of a join as a JSON array of arrays.
+    fn json_rows(&self, sql: &mut Builder, rows: JoinedRows);
 
     /// The type of a column; `id` tells what ids, and so references to them, are.
     fn column_type(&self, kind: Kind, id: IdKind) -> &'static str;
@@ -66,5 +118,82 @@ pub trait Dialect: Send + Sync {
     fn id_definition(&self, id: IdKind) -> &'static str;
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    Insert,
+    Update,
+    Delete,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstMatch {
+    /// Its key is selected inside the write; what follows that SELECT is the dialect's.
+    Subquery(&'static str),
+    /// The write itself takes a LIMIT.
+    Limit,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewId {
+    /// The INSERT returns it.
+    Returned,
+    /// The database counts, and tells the number it gave.
+    Counted,
+    /// The column's default is this expression, in the database's own words.
+    Expression(String),
+}
+
+/// The rows of a join that is no look-up by key.
+#[derive(Clone, Copy)]
+pub struct JoinedRows<'a> {
+    pub join: &'a Join,
+    pub alias: &'a str,
+    /// Alias of the table that is searched.
+    pub base: &'a str,
+    pub limit_slot: usize,
+}
+
+impl JoinedRows<'_> {
+    /// ` FROM table AS alias WHERE alias.to = base.from`
+    pub fn from_matches(&self, sql: &mut Builder) {
+        let Self {
+            join, alias, base, ..
+        } = self;
+        sql.sql(" FROM ")
+            .table(&join.table)
+            .sql(" AS ")
+            .name(alias)
+            .sql(" WHERE ");
+        sql.column(alias, &join.to)
+            .sql(" = ")
+            .column(base, &join.from);
+    }
+
+    /// A SELECT of the columns of up to as many rows as the limit says.
+    pub fn select(&self, sql: &mut Builder) {
+        sql.sql("SELECT ")
+            .list(", ", &self.join.columns, |sql, field| {
+                sql.name(&field.column);
+            });
+        self.from_matches(sql);
+        self.limit(sql);
+    }
+
+    pub fn limit(&self, sql: &mut Builder) {
+        sql.sql(" LIMIT ").bind(self.limit_slot, Kind::Number);
+    }
+}
+
 /// A part of a text comparison that a dialect places where its functions want it, perhaps twice.
 pub type Piece<'a> = &'a dyn Fn(&mut Builder);
+
+pub fn quote_with(quote: char, name: &str, text: &mut String) {
+    text.push(quote);
+    for character in name.chars() {
+        if character == quote {
+            text.push(quote);
+        }
+        text.push(character);
+    }
+    text.push(quote);
+}

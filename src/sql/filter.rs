@@ -22,6 +22,9 @@ pub struct Clause {
     /// The value is null, which SQL compares with its own operators.
     #[serde(default)]
     pub null: bool,
+    /// No two rows have the same value in this column.
+    #[serde(default)]
+    pub unique: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -43,6 +46,7 @@ pub enum Operator {
 /// A clause in its place: where its column is qualified and which value it takes.
 #[derive(Clone, Copy)]
 pub struct Term<'a> {
+    pub table: &'a str,
     pub qualifier: &'a str,
     pub clause: &'a Clause,
     pub slot: usize,
@@ -53,23 +57,26 @@ impl Term<'_> {
         sql.column(self.qualifier, &self.clause.column);
     }
 
-    pub fn value(&self, sql: &mut Builder) {
-        sql.bind(self.slot, self.clause.kind);
-    }
-
-    /// The value as text, whatever the column holds: what is searched for in it.
-    fn text_value(&self, sql: &mut Builder) {
+    /// The value as text, whatever the column holds.
+    pub fn text_value(&self, sql: &mut Builder) {
         sql.bind(self.slot, Kind::String);
     }
 }
 
 /// Appends ` WHERE ...`, or nothing where there is no clause. Values start at `first_slot`.
-pub fn filter(sql: &mut Builder, qualifier: &str, clauses: &[Clause], first_slot: usize) {
+pub fn filter(
+    sql: &mut Builder,
+    table: &str,
+    qualifier: &str,
+    clauses: &[Clause],
+    first_slot: usize,
+) {
     if clauses.is_empty() {
         return;
     }
     let terms = || {
         clauses.iter().enumerate().map(|(index, clause)| Term {
+            table,
             qualifier,
             clause,
             slot: first_slot + index,
@@ -87,15 +94,16 @@ pub fn filter(sql: &mut Builder, qualifier: &str, clauses: &[Clause], first_slot
     }
 }
 
-fn comparison(sql: &mut Builder, term: Term) {
+/// Appends the test of one clause.
+pub fn comparison(sql: &mut Builder, term: Term) {
     let dialect = sql.dialect;
     let text = term.clause.kind.is_text();
     let folded = text && term.clause.insensitive;
     match term.clause.operator {
         Operator::Eq if term.clause.null => null_test(sql, term, " IS NULL"),
         Operator::Ne if term.clause.null => null_test(sql, term, " IS NOT NULL"),
-        Operator::Eq if folded => folded_comparison(sql, term, " = "),
-        Operator::Ne if folded => folded_comparison(sql, term, " <> "),
+        Operator::Eq if folded => dialect.folded_equals(sql, term),
+        Operator::Ne if folded => folded_differs(sql, term),
         Operator::Eq if text => dialect.text_equals(sql, term),
         Operator::Eq => binary(sql, term, " = "),
         Operator::Ne => binary(sql, term, " <> "),
@@ -103,8 +111,10 @@ fn comparison(sql: &mut Builder, term: Term) {
         Operator::Lte => binary(sql, term, " <= "),
         Operator::Gt => binary(sql, term, " > "),
         Operator::Gte => binary(sql, term, " >= "),
-        Operator::In => in_list(sql, term, folded, " IN "),
-        Operator::NotIn => in_list(sql, term, folded, " NOT IN "),
+        Operator::In if folded => dialect.is_in_folded(sql, term, false),
+        Operator::NotIn if folded => dialect.is_in_folded(sql, term, true),
+        Operator::In => dialect.is_in(sql, term, false),
+        Operator::NotIn => dialect.is_in(sql, term, true),
         Operator::Contains | Operator::StartsWith | Operator::EndsWith => substring(sql, term),
     }
 }
@@ -115,37 +125,23 @@ fn null_test(sql: &mut Builder, term: Term, test: &str) {
 }
 
 fn binary(sql: &mut Builder, term: Term, operator: &str) {
-    left_side(sql, term);
-    sql.sql(operator);
-    term.value(sql);
-}
-
-fn left_side(sql: &mut Builder, term: Term) {
+    let dialect = sql.dialect;
     if term.clause.kind.is_text() {
-        sql.dialect.exact(sql, term);
+        dialect.exact(sql, term);
+        sql.sql(operator);
+        term.text_value(sql);
     } else {
-        term.column(sql);
+        dialect.compared_column(sql, term);
+        sql.sql(operator);
+        dialect.compared(sql, term);
     }
 }
 
-fn folded_comparison(sql: &mut Builder, term: Term, operator: &str) {
+fn folded_differs(sql: &mut Builder, term: Term) {
     let dialect = sql.dialect;
-    dialect.fold(sql, &mut |sql| term.column(sql));
-    sql.sql(operator);
-    dialect.fold(sql, &mut |sql| term.value(sql));
-}
-
-fn in_list(sql: &mut Builder, term: Term, folded: bool, operator: &str) {
-    let dialect = sql.dialect;
-    if folded {
-        dialect.fold(sql, &mut |sql| term.column(sql));
-        sql.sql(operator);
-        dialect.in_folded_list(sql, term);
-    } else {
-        left_side(sql, term);
-        sql.sql(operator);
-        dialect.in_list(sql, term);
-    }
+    dialect.fold(sql, &mut |sql| dialect.text_column(sql, term));
+    sql.sql(" <> ");
+    dialect.fold(sql, &mut |sql| term.text_value(sql));
 }
 
 fn substring(sql: &mut Builder, term: Term) {
@@ -153,9 +149,9 @@ fn substring(sql: &mut Builder, term: Term) {
     let folded = term.clause.insensitive;
     let whole = |sql: &mut Builder| {
         if folded {
-            dialect.fold(sql, &mut |sql| term.column(sql))
+            dialect.fold(sql, &mut |sql| dialect.text_column(sql, term))
         } else {
-            term.column(sql)
+            dialect.text_column(sql, term)
         }
     };
     let part = |sql: &mut Builder| {

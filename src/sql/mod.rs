@@ -4,11 +4,15 @@
 mod builder;
 mod dialect;
 mod filter;
+pub mod mysql;
+mod postgres;
 mod sqlite;
 
 pub use builder::Builder;
-pub use dialect::Dialect;
-pub use filter::{Clause, Operator, Term, filter};
+pub use dialect::{Dialect, FirstMatch, JoinedRows, NewId, Write};
+pub use filter::{Clause, Operator, Term, comparison, filter};
+pub use mysql::MySql;
+pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 
 use serde::Deserialize;
@@ -16,9 +20,23 @@ use serde::Deserialize;
 use crate::value::Kind;
 
 /// A column and what it holds.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Field {
     pub column: String,
     pub kind: Kind,
+}
+
+/// Rows of another table that belong to each found row.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Join {
+    pub table: String,
+    /// Column of the table that is searched.
+    pub from: String,
+    /// Column of the joined table.
+    pub to: String,
+    /// Whether `to` is the joined table's primary key, so that there is one row at most.
+    pub by_key: bool,
+    pub columns: Vec<Field>,
 }

@@ -3,8 +3,9 @@
 //! `LIKE` ignores ASCII case and knows wildcards, so substrings are found with `instr`; `lower`
 //! folds ASCII only, so folding uses the function the engine registers.
 
-use super::dialect::{Dialect, Piece};
+use super::dialect::{Dialect, JoinedRows, Piece};
 use super::{Builder, Field, Term};
+use crate::engine::Role;
 use crate::engine::sqlite::FOLD;
 use crate::value::{IdKind, Kind};
 
@@ -28,11 +29,11 @@ impl Dialect for Sqlite {
         sql.sql("(");
         term.column(sql);
         sql.sql(" = ");
-        term.value(sql);
+        self.compared(sql, term);
         sql.sql(" AND ");
         self.exact(sql, term);
         sql.sql(" = ");
-        term.value(sql);
+        self.compared(sql, term);
         sql.sql(")");
     }
 
@@ -47,19 +48,27 @@ impl Dialect for Sqlite {
         sql.sql(")");
     }
 
-    fn in_list(&self, sql: &mut Builder, term: Term) {
+    fn is_in(&self, sql: &mut Builder, term: Term, negated: bool) {
+        if term.clause.kind.is_text() {
+            self.exact(sql, term);
+        } else {
+            term.column(sql);
+        }
+        sql.sql(if negated { " NOT IN " } else { " IN " });
         sql.sql("(SELECT value FROM ").sql(LIST).sql("(");
-        term.value(sql);
+        list(sql, term);
         sql.sql("))");
     }
 
-    fn in_folded_list(&self, sql: &mut Builder, term: Term) {
+    fn is_in_folded(&self, sql: &mut Builder, term: Term, negated: bool) {
+        self.fold(sql, &mut |sql| term.column(sql));
+        sql.sql(if negated { " NOT IN " } else { " IN " });
         sql.sql("(SELECT ")
             .sql(FOLD)
             .sql("(value) FROM ")
             .sql(LIST)
             .sql("(");
-        term.value(sql);
+        list(sql, term);
         sql.sql("))");
     }
 
@@ -95,17 +104,14 @@ impl Dialect for Sqlite {
         sql.sql(" AS BLOB) END");
     }
 
-    fn json_rows(
-        &self,
-        sql: &mut Builder,
-        alias: &str,
-        fields: &[Field],
-        rows: &mut dyn FnMut(&mut Builder),
-    ) {
+    fn json_rows(&self, sql: &mut Builder, rows: JoinedRows) {
+        let alias = rows.alias;
         sql.sql("SELECT json_group_array(json_array(");
-        sql.list(", ", fields, |sql, field| json_cell(sql, alias, field));
+        sql.list(", ", &rows.join.columns, |sql, field| {
+            json_cell(sql, alias, field);
+        });
         sql.sql(")) FROM (");
-        rows(sql);
+        rows.select(sql);
         sql.sql(") AS ").name(alias);
     }
 
@@ -133,6 +139,10 @@ impl Dialect for Sqlite {
             IdKind::Generated => "text NOT NULL PRIMARY KEY DEFAULT (lower(hex(randomblob(16))))",
         }
     }
+}
+
+fn list(sql: &mut Builder, term: Term) {
+    sql.bind_as(term.slot, term.clause.kind, Role::Listed, 0);
 }
 
 /// JSON functions write fractions with 15 digits; 17 are needed to read the same number back.

@@ -28,6 +28,7 @@ pub enum Location {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Options {
+    pub url: String,
     pub busy_timeout_ms: Option<u64>,
     pub acquire_timeout_ms: Option<u64>,
     pub synchronous: Option<Synchronous>,
@@ -46,7 +47,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 impl Config {
     /// Reads `sqlite:path`, `sqlite://path`, `sqlite::memory:`, `file:path`, `file:///path` and
     /// `:memory:`. Relative paths start at `directory`. Percent escapes are decoded.
-    pub fn parse(url: &str, options: Options, directory: &Path) -> Result<Self> {
+    pub fn parse(options: Options, directory: &Path) -> Result<Self> {
+        let url = options.url.as_str();
         let rest = ["sqlite:", "file:"]
             .iter()
             .find_map(|scheme| strip_scheme(url, scheme))
@@ -172,7 +174,11 @@ mod tests {
     use super::*;
 
     fn parse(url: &str) -> Result<Config> {
-        Config::parse(url, Options::default(), Path::new("/app"))
+        let options = Options {
+            url: url.to_owned(),
+            ..Options::default()
+        };
+        Config::parse(options, Path::new("/app"))
     }
 
     fn file(url: &str) -> PathBuf {
@@ -215,16 +221,12 @@ mod tests {
         assert_eq!(config.busy_timeout, Duration::from_millis(10));
         assert!(config.full_sync);
         let options = Options {
+            url: "sqlite:a.db?busy_timeout=10&synchronous=full".to_owned(),
             busy_timeout_ms: Some(20),
             synchronous: Some(Synchronous::Normal),
             ..Options::default()
         };
-        let config = Config::parse(
-            "sqlite:a.db?busy_timeout=10&synchronous=full",
-            options,
-            Path::new("/"),
-        )
-        .unwrap();
+        let config = Config::parse(options, Path::new("/")).unwrap();
         assert_eq!(config.busy_timeout, Duration::from_millis(20));
         assert!(!config.full_sync);
     }

@@ -212,7 +212,7 @@ impl Connection {
         &self,
         statement: &Statement,
         values: &[Value],
-    ) -> std::result::Result<Rows, Failure> {
+    ) -> Result<Rows, Failure> {
         let mut prepared = self.raw.prepare_cached(&statement.sql)?;
         encode::bind(&mut prepared, statement, values)?;
         if statement.keep == Keep::Changes {

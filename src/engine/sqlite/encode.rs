@@ -6,7 +6,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Datelike};
 use rusqlite::types::{ToSql, ToSqlOutput, Value as Stored};
 
-use super::decode::parse_date;
+use crate::engine::cells::parse_date;
 use crate::engine::{Parameter, Statement};
 use crate::error::{Error, Result};
 use crate::value::{Kind, Value};

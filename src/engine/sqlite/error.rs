@@ -204,8 +204,7 @@ mod tests {
     fn a_lock_is_retryable() {
         assert!(
             classified(ffi::SQLITE_BUSY_SNAPSHOT, "database is locked")
-                .code
-                .retryable()
+                .retryable
         );
     }
 }

@@ -12,8 +12,9 @@ use super::connection::{Connection, Patience, Ran};
 use super::off_thread;
 use super::turn::{Permit, Turn};
 use super::waiting::Waiting;
+use crate::engine::gate::closed;
 use crate::engine::{Access, Rows, Statement};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::value::Value;
 
 /// Scans that may run at the same time.
@@ -249,8 +250,4 @@ impl Lanes {
         })
         .await
     }
-}
-
-pub fn closed() -> Error {
-    Error::new(Code::Closed, "the database was used after close()")
 }

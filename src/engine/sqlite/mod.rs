@@ -12,6 +12,7 @@
 //! Writers of one process take turns (see `turn`), so that they never meet SQLITE_BUSY. A
 //! `:memory:` database is its one connection: there every operation takes a turn.
 
+mod begun;
 mod checkpoint;
 mod config;
 mod connection;
@@ -25,30 +26,25 @@ mod turn;
 mod waiting;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{OnceCell, OwnedRwLockReadGuard, RwLock};
+use tokio::sync::OnceCell;
 
 pub use config::{Config, Options};
 pub use connection::Connection;
 pub use fold::FOLD;
-pub use transaction::{Step, Transaction};
+pub use transaction::Transaction;
 
-use self::lanes::{Lanes, closed};
-use super::{Access, Rows, Statement};
+use self::lanes::Lanes;
+use super::gate::Gate;
+use super::{Access, InFlight, Rows, Statement};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
 
 pub struct Sqlite {
     config: Config,
     lanes: OnceCell<Arc<Lanes>>,
-    closed: AtomicBool,
-    /// Held for reading by everything in flight; `close` waits until it can write.
-    in_flight: Arc<RwLock<()>>,
+    gate: Gate,
 }
-
-/// Held by what was begun before `close`, which waits for it.
-pub type InFlight = OwnedRwLockReadGuard<()>;
 
 impl Sqlite {
     /// Opens nothing yet; the first operation does.
@@ -56,20 +52,19 @@ impl Sqlite {
         Self {
             config,
             lanes: OnceCell::new(),
-            closed: AtomicBool::new(false),
-            in_flight: Arc::default(),
+            gate: Gate::default(),
         }
     }
 
     /// Runs on this thread if that cannot wait; `None` means it could, and `run` has to do it.
     pub fn run_now(&self, statement: &Statement, values: &[Value]) -> Option<Result<Rows>> {
-        if let Err(error) = self.check_open() {
+        if let Err(error) = self.gate.check_open() {
             return Some(Err(error));
         }
         if statement.is_wide() {
             return None;
         }
-        self.lanes.get()?.run_now(statement, values)
+        self.open_lanes()?.run_now(statement, values)
     }
 
     /// Runs off this thread, waiting where it must.
@@ -79,24 +74,16 @@ impl Sqlite {
         statement: Arc<Statement>,
         values: Vec<Value>,
     ) -> Result<Rows> {
+        self.run_in_flight(statement, values).await
+    }
+
+    /// As `run`, for what is in flight as part of something else.
+    async fn run_in_flight(&self, statement: Arc<Statement>, values: Vec<Value>) -> Result<Rows> {
         let lanes = self.lanes().await?;
         match statement.access {
             Access::Read => lanes.read(statement, values).await,
             Access::Write => lanes.write(statement, values).await,
         }
-    }
-
-    /// Begins a transaction if that cannot wait.
-    pub fn begin_now(&self) -> Option<Result<Transaction>> {
-        match self.enter() {
-            Ok(in_flight) => Transaction::begin_now(self.lanes.get()?, in_flight),
-            Err(error) => Some(Err(error)),
-        }
-    }
-
-    pub async fn begin(&self, in_flight: InFlight) -> Result<Transaction> {
-        let lanes = self.lanes().await?;
-        Transaction::begin(lanes, in_flight).await
     }
 
     /// Changes the schema; see `Connection::change_schema`.
@@ -111,35 +98,22 @@ impl Sqlite {
             .await
     }
 
-    /// From when it is called, whatever has to wait until it can go on.
-    pub fn enter(&self) -> Result<InFlight> {
-        self.check_open()?;
-        self.in_flight
-            .clone()
-            .try_read_owned()
-            .map_err(|_| closed())
-    }
-
-    /// From now on, `enter` fails.
-    pub fn refuse_work(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Waits for what is in flight, then closes every connection.
     pub async fn close(&self) -> Result<()> {
-        self.refuse_work();
-        let _drained = self.in_flight.write().await;
+        let _drained = self.gate.drain().await;
         match self.lanes.get() {
             Some(lanes) => lanes.close().await,
             None => Ok(()),
         }
     }
 
-    fn check_open(&self) -> Result<()> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(closed());
-        }
-        Ok(())
+    /// The lanes, unless nothing has opened them yet.
+    fn open_lanes(&self) -> Option<&Arc<Lanes>> {
+        self.lanes.get()
     }
 
     async fn lanes(&self) -> Result<&Arc<Lanes>> {

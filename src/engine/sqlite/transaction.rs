@@ -1,231 +1,143 @@
-//! A transaction: a connection of its own, and the turn to write for as long as it is open.
+//! A transaction, which takes the turn to write at its first write.
+//!
+//! What it reads before then, it reads as any statement does: what is committed at that moment.
+//! Better Auth hashes a new user's password inside a transaction, between a look-up and the first
+//! write: holding the turn meanwhile, 32 sign-ups at once took 2.7 s instead of 1.4.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::connection::{Connection, Patience, Ran};
-use super::lanes::{Lanes, closed};
-use super::turn::Permit;
-use super::{InFlight, off_thread};
-use crate::engine::{Access, Rows, Statement};
-use crate::error::{Code, Error, Result};
+use super::Sqlite;
+use super::begun::{Begun, ended};
+use crate::engine::{Access, InFlight, Rows, Statement, Step};
+use crate::error::Result;
 use crate::value::Value;
 
-const TURN: &str = "a transaction";
-const BEGIN: &str = "BEGIN IMMEDIATE";
-const BEGIN_ATTEMPT: &str = "begin a transaction";
-
 pub struct Transaction {
-    lanes: Arc<Lanes>,
-    /// Taken when the transaction ends.
-    held: Mutex<Option<Held>>,
+    engine: Arc<Sqlite>,
+    state: Mutex<State>,
+    /// Held by whoever waits for the turn.
+    beginning: tokio::sync::Mutex<()>,
+    in_flight: Mutex<Option<InFlight>>,
 }
 
-struct Held {
-    _permit: Permit,
-    _in_flight: InFlight,
-}
-
-/// What moves a transaction along. Savepoints are numbered by their depth, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    Commit,
-    Rollback,
-    Savepoint(u32),
-    Release(u32),
-    RollbackTo(u32),
-}
-
-impl Step {
-    fn sql(self) -> String {
-        match self {
-            Self::Commit => "COMMIT".to_owned(),
-            Self::Rollback => "ROLLBACK".to_owned(),
-            Self::Savepoint(depth) => format!("SAVEPOINT nested_{depth}"),
-            Self::Release(depth) => format!("RELEASE nested_{depth}"),
-            Self::RollbackTo(depth) => format!("ROLLBACK TO nested_{depth}"),
-        }
-    }
-
-    fn attempt(self) -> &'static str {
-        match self {
-            Self::Commit => "commit",
-            Self::Rollback => "roll back",
-            Self::Savepoint(_) | Self::Release(_) => "a nested transaction",
-            Self::RollbackTo(_) => "roll back a nested transaction",
-        }
-    }
-
-    fn ends_it(self) -> bool {
-        matches!(self, Self::Commit | Self::Rollback)
-    }
+enum State {
+    /// With the depths of the savepoints to be set when it begins.
+    Waiting(Vec<u32>),
+    Begun(Arc<Begun>),
+    Ended,
 }
 
 impl Transaction {
-    pub fn begin_now(lanes: &Arc<Lanes>, in_flight: InFlight) -> Option<Result<Self>> {
-        if lanes.log_is_in_the_way() {
-            return None;
-        }
-        let permit = lanes.turn_now(TURN)?;
-        let mut lane = lanes.writing_now()?;
-        let connection = lane.as_mut()?;
-        match connection.control(BEGIN, BEGIN_ATTEMPT, Patience::None) {
-            Ok(true) => {
-                drop(lane);
-                Some(Ok(Self::new(lanes, permit, in_flight)))
-            }
-            Ok(false) => None,
-            Err(error) => Some(Err(error)),
-        }
-    }
-
-    pub async fn begin(lanes: &Arc<Lanes>, in_flight: InFlight) -> Result<Self> {
-        let permit = lanes.turn(TURN).await?;
-        let lanes = lanes.clone();
-        off_thread(move || {
-            let mut lane = lanes.begin_writing()?;
-            lane.as_mut()
-                .ok_or_else(closed)?
-                .control(BEGIN, BEGIN_ATTEMPT, Patience::ForLocks)?;
-            drop(lane);
-            Ok(Self::new(&lanes, permit, in_flight))
-        })
-        .await
-    }
-
-    fn new(lanes: &Arc<Lanes>, permit: Permit, in_flight: InFlight) -> Self {
-        let held = Held {
-            _permit: permit,
-            _in_flight: in_flight,
-        };
+    pub fn new(engine: Arc<Sqlite>, in_flight: InFlight) -> Self {
         Self {
-            lanes: lanes.clone(),
-            held: Mutex::new(Some(held)),
+            engine,
+            state: Mutex::new(State::Waiting(Vec::new())),
+            beginning: tokio::sync::Mutex::new(()),
+            in_flight: Mutex::new(Some(in_flight)),
         }
     }
 
     /// Runs on this thread if that cannot wait.
     pub fn run_now(&self, statement: &Statement, values: &[Value]) -> Option<Result<Rows>> {
-        if statement.is_wide() {
-            return None;
+        let _alone = self.beginning.try_lock().ok()?;
+        let mut state = self.state.lock();
+        if let State::Waiting(savepoints) = &*state {
+            let lanes = self.engine.open_lanes()?;
+            if statement.access == Access::Read {
+                drop(state);
+                return (!statement.is_wide()).then(|| lanes.run_now(statement, values))?;
+            }
+            match Begun::begin_now(lanes)? {
+                Ok(begun) => {
+                    for depth in savepoints {
+                        if let Err(error) = begun.step_now(Step::Savepoint(*depth))? {
+                            return Some(Err(error));
+                        }
+                    }
+                    *state = State::Begun(Arc::new(begun));
+                }
+                Err(error) => return Some(Err(error)),
+            }
         }
-        let mut lane = self.lanes.writing_now()?;
-        let patience = match statement.access {
-            Access::Read => Patience::None,
-            Access::Write => Patience::ForWork,
-        };
-        let ran = self
-            .connection(&mut lane)
-            .and_then(|connection| connection.run_now(statement, values, patience));
-        match ran {
-            Ok(Ran::Rows(rows)) => Some(Ok(rows)),
-            Ok(Ran::WouldWait) => None,
-            Err(error) => Some(Err(error)),
+        match &*state {
+            State::Begun(begun) => begun.run_now(statement, values),
+            _ => Some(Err(ended())),
         }
     }
 
-    pub async fn run(
-        self: &Arc<Self>,
-        statement: Arc<Statement>,
-        values: Vec<Value>,
-    ) -> Result<Rows> {
-        let transaction = self.clone();
-        off_thread(move || {
-            let mut lane = transaction.lanes.writing()?;
-            transaction.connection(&mut lane)?.run(&statement, &values)
-        })
-        .await
+    pub async fn run(&self, statement: Arc<Statement>, values: Vec<Value>) -> Result<Rows> {
+        match self.begun_for(&statement).await? {
+            Some(begun) => begun.run(statement, values).await,
+            None => self.engine.run_in_flight(statement, values).await,
+        }
+    }
+
+    /// The transaction where the statement needs one.
+    async fn begun_for(&self, statement: &Statement) -> Result<Option<Arc<Begun>>> {
+        let _alone = self.beginning.lock().await;
+        let savepoints = match &*self.state.lock() {
+            State::Begun(begun) => return Ok(Some(begun.clone())),
+            State::Ended => return Err(ended()),
+            State::Waiting(_) if statement.access == Access::Read => return Ok(None),
+            State::Waiting(savepoints) => savepoints.clone(),
+        };
+        let begun = Arc::new(Begun::begin(self.engine.lanes().await?).await?);
+        for depth in savepoints {
+            begun.step(Step::Savepoint(depth)).await?;
+        }
+        *self.state.lock() = State::Begun(begun.clone());
+        Ok(Some(begun))
     }
 
     /// Takes a step on this thread if that cannot wait.
     pub fn step_now(&self, step: Step) -> Option<Result<()>> {
-        if step == Step::Commit && self.lanes.full_sync() {
-            return None;
-        }
-        let mut lane = self.lanes.writing_now()?;
-        match self.step_on(&mut lane, step, Patience::ForWork) {
-            Ok(true) => Some(Ok(())),
-            Ok(false) => None,
-            Err(error) => Some(Err(error)),
-        }
+        let _alone = self.beginning.try_lock().ok()?;
+        let begun = match self.step_waiting(step) {
+            Ok(Some(begun)) => begun,
+            Ok(None) => return Some(Ok(())),
+            Err(error) => return Some(Err(error)),
+        };
+        let result = begun.step_now(step)?;
+        self.note(step);
+        Some(result)
     }
 
-    pub async fn step(self: &Arc<Self>, step: Step) -> Result<()> {
-        let transaction = self.clone();
-        off_thread(move || {
-            let mut lane = transaction.lanes.writing()?;
-            transaction
-                .step_on(&mut lane, step, Patience::ForLocks)
-                .map(|_| ())
-        })
-        .await
-    }
-
-    /// `false` means it would have to wait. However an ending goes, nothing stays open.
-    fn step_on(
-        &self,
-        lane: &mut Option<Connection>,
-        step: Step,
-        patience: Patience,
-    ) -> Result<bool> {
-        let connection = self.connection(lane)?;
-        let result = connection.control(&step.sql(), step.attempt(), patience);
-        if !step.ends_it() || matches!(result, Ok(false)) {
-            return result;
-        }
-        if connection.in_transaction() {
-            // Commit failed for good, and its error is what the caller has to hear.
-            let _ = connection.control("ROLLBACK", "roll back", patience);
-        }
-        self.lanes.checkpoint_if_due();
-        self.let_go(lane);
+    pub async fn step(&self, step: Step) -> Result<()> {
+        let _alone = self.beginning.lock().await;
+        let Some(begun) = self.step_waiting(step)? else {
+            return Ok(());
+        };
+        let result = begun.step(step).await;
+        self.note(step);
         result
     }
 
-    /// The connection, unless the transaction has ended: by itself, or because SQLite rolled it
-    /// back after a failure such as a full disk. Later statements must not commit one by one.
-    fn connection<'l>(&self, lane: &'l mut Option<Connection>) -> Result<&'l mut Connection> {
-        if self.held.lock().is_none() {
-            return Err(Error::new(
-                Code::TransactionClosed,
-                "the transaction has already been committed or rolled back; \
-                 await everything inside its callback",
-            ));
-        }
-        if !lane.as_ref().ok_or_else(closed)?.in_transaction() {
-            self.let_go(lane);
-            return Err(Error::new(
-                Code::TransactionClosed,
-                "the database rolled the transaction back after an earlier failure",
-            ));
-        }
-        lane.as_mut().ok_or_else(closed)
-    }
-
-    /// Passes the turn on. A connection that cannot leave its transaction is closed.
-    fn let_go(&self, lane: &mut Option<Connection>) {
-        if lane.as_ref().is_some_and(Connection::in_transaction) {
-            *lane = None;
-        }
-        self.held.lock().take();
-    }
-}
-
-impl Drop for Transaction {
-    /// A transaction nobody ended, because its isolate went away, is rolled back.
-    fn drop(&mut self) {
-        if self.held.get_mut().is_none() {
-            return;
-        }
-        if let Ok(mut lane) = self.lanes.writing() {
-            if let Some(connection) = lane
-                .as_mut()
-                .filter(|connection| connection.in_transaction())
-            {
-                let _ = connection.control("ROLLBACK", "roll back", Patience::ForWork);
+    /// Takes a step of a transaction that waits; gives one that has begun.
+    fn step_waiting(&self, step: Step) -> Result<Option<Arc<Begun>>> {
+        let mut state = self.state.lock();
+        let savepoints = match &mut *state {
+            State::Begun(begun) => return Ok(Some(begun.clone())),
+            State::Ended => return Err(ended()),
+            State::Waiting(savepoints) => savepoints,
+        };
+        match step {
+            Step::Savepoint(depth) => savepoints.push(depth),
+            Step::Release(depth) => savepoints.retain(|set| *set < depth),
+            Step::RollbackTo(_) => {}
+            Step::Commit | Step::Rollback => {
+                *state = State::Ended;
+                self.in_flight.lock().take();
             }
-            self.let_go(&mut lane);
+        }
+        Ok(None)
+    }
+
+    fn note(&self, step: Step) {
+        if step.ends_it() {
+            *self.state.lock() = State::Ended;
+            self.in_flight.lock().take();
         }
     }
 }

@@ -15,7 +15,7 @@ fn clause(column: &str, kind: &str, operator: &str, marks: &[&str]) -> Clause {
 
 fn sql(qualifier: &str, clauses: &[Clause]) -> String {
     let mut builder = Builder::new(&Sqlite);
-    filter(&mut builder, qualifier, clauses, 0);
+    filter(&mut builder, "t", qualifier, clauses, 0);
     builder.finish().0
 }
 

@@ -1,0 +1,96 @@
+//! One database as an adapter uses it: an engine, the dialect it speaks, and the plans compiled
+//! for it.
+
+mod local;
+mod plans;
+mod remote;
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+pub use plans::PlanId;
+
+use self::local::Local;
+use self::remote::Remote;
+use crate::engine::mysql::MySql;
+use crate::engine::postgres::Postgres;
+use crate::engine::server::{Config, Isolation, Server};
+use crate::engine::sqlite::{self, Sqlite};
+use crate::engine::{Rows, Step};
+use crate::error::{Code, Error, Result};
+use crate::query::Operation;
+use crate::schema::Schema;
+use crate::value::Value;
+
+/// Work that has begun: what it needs was taken before it was returned.
+pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+
+pub trait Database: Send + Sync {
+    /// Whether statements can run on the caller's thread at all.
+    fn runs_inline(&self) -> bool;
+
+    /// Compiles an operation's shape.
+    fn prepare(&self, operation: Operation) -> Result<PlanId>;
+
+    fn release(&self, plan: PlanId);
+
+    /// Runs on this thread if that cannot wait; `None` means it could, and `run` has to do it.
+    fn run_now(&self, plan: PlanId, values: &[Value]) -> Result<Option<Rows>>;
+
+    fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows>;
+
+    /// Takes nothing yet; the first write does.
+    fn begin(&self, isolation: Option<Isolation>) -> Result<Arc<dyn Transaction>>;
+
+    /// Brings the database to `schema`; returns the statements that were run.
+    fn migrate(&self, schema: Schema) -> Pending<Vec<String>>;
+
+    /// The statements `migrate` would run.
+    fn plan(&self, schema: Schema) -> Pending<Vec<String>>;
+
+    /// Refuses what follows, waits for what is in flight, then closes every connection.
+    fn close(&self) -> Pending<()>;
+}
+
+pub trait Transaction: Send + Sync {
+    /// As `Database::run_now`.
+    fn run_now(&self, plan: PlanId, values: &[Value]) -> Result<Option<Rows>>;
+
+    fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows>;
+
+    /// Takes a step on this thread; `false` means that it could have to wait.
+    fn step_now(&self, step: Step) -> Result<bool>;
+
+    fn step(&self, step: Step) -> Pending<()>;
+}
+
+/// Options as `nativeAdapter` passes them.
+#[derive(Deserialize)]
+#[serde(tag = "engine", rename_all = "camelCase")]
+enum Options {
+    Sqlite(sqlite::Options),
+    Postgres(Config),
+    Mysql(Config),
+}
+
+/// Opens nothing yet. `options` are JSON; relative paths start at `directory`.
+pub fn open(options: &str, directory: &Path) -> Result<Arc<dyn Database>> {
+    let options: Options = serde_json::from_str(options).map_err(|error| {
+        Error::new(Code::Internal, "the options could not be understood").with_cause(error)
+    })?;
+    Ok(match options {
+        Options::Sqlite(options) => {
+            let config = sqlite::Config::parse(options, directory)?;
+            Arc::new(Local::new(Sqlite::new(config)))
+        }
+        Options::Postgres(config) => Arc::new(Remote::new(Server::new(&config, |address| {
+            Postgres::new(address, &config)
+        }))),
+        Options::Mysql(config) => Arc::new(Remote::new(Server::new(&config, |address| {
+            MySql::new(address, &config)
+        }))),
+    })
+}

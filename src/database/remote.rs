@@ -1,0 +1,178 @@
+//! A database on a server: everything waits for its answers, so nothing runs inline.
+
+use std::sync::Arc;
+
+use super::plans::Plans;
+use super::{Database, Pending, PlanId};
+use crate::engine::mysql::MySql;
+use crate::engine::postgres::Postgres;
+use crate::engine::server::{self, Driver, Isolation, Plan, Server, Tables};
+use crate::engine::{Program, Rows, Step};
+use crate::error::Result;
+use crate::query::{self, Operation};
+use crate::schema::{Schema, servers};
+use crate::sql;
+use crate::value::Value;
+
+pub struct Remote<D: Driver> {
+    server: Arc<Server<D>>,
+    plans: Arc<Plans<Plan<D>>>,
+}
+
+impl<D: Driver> Remote<D> {
+    pub fn new(server: Server<D>) -> Self {
+        Self {
+            server: Arc::new(server),
+            plans: Arc::default(),
+        }
+    }
+}
+
+/// Joins an engine with the dialect it speaks.
+pub trait Speaks: Driver {
+    fn compile(
+        facts: &Self::Facts,
+        tables: Tables<Self::Column>,
+        operation: &Operation,
+    ) -> Program;
+
+    fn migrate(
+        server: Arc<Server<Self>>,
+        schema: Schema,
+        apply: bool,
+    ) -> impl Future<Output = Result<Vec<String>>> + Send
+    where
+        Self: Sized;
+}
+
+impl Speaks for Postgres {
+    fn compile(
+        facts: &Self::Facts,
+        tables: Tables<Self::Column>,
+        operation: &Operation,
+    ) -> Program {
+        let dialect = sql::Postgres {
+            schema: facts.schema.clone(),
+            folding: facts.folding.clone(),
+            tables,
+        };
+        query::compile(&dialect, operation)
+    }
+
+    async fn migrate(
+        server: Arc<Server<Self>>,
+        schema: Schema,
+        apply: bool,
+    ) -> Result<Vec<String>> {
+        servers::postgres(&server, &schema, apply).await
+    }
+}
+
+impl Speaks for MySql {
+    fn compile(
+        facts: &Self::Facts,
+        tables: Tables<Self::Column>,
+        operation: &Operation,
+    ) -> Program {
+        let dialect = sql::MySql {
+            mariadb: facts.mariadb,
+            tables,
+        };
+        query::compile(&dialect, operation)
+    }
+
+    async fn migrate(
+        server: Arc<Server<Self>>,
+        schema: Schema,
+        apply: bool,
+    ) -> Result<Vec<String>> {
+        servers::mysql(&server, &schema, apply).await
+    }
+}
+
+impl<D: Speaks> Database for Remote<D> {
+    fn runs_inline(&self) -> bool {
+        false
+    }
+
+    fn prepare(&self, operation: Operation) -> Result<PlanId> {
+        let tables = operation.tables();
+        let (name, access) = (operation.name(), operation.access());
+        let compile = move |facts: &D::Facts, tables| D::compile(facts, tables, &operation);
+        Ok(self.plans.insert(Plan::new(name, access, tables, compile)))
+    }
+
+    fn release(&self, plan: PlanId) {
+        self.plans.release(plan);
+    }
+
+    fn run_now(&self, _plan: PlanId, _values: &[Value]) -> Result<Option<Rows>> {
+        Ok(None)
+    }
+
+    fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows> {
+        let (in_flight, plan) = (self.server.gate().enter(), self.plans.get(plan));
+        let server = self.server.clone();
+        Box::pin(async move { server.run(in_flight?, &*plan?, &values).await })
+    }
+
+    fn begin(&self, isolation: Option<Isolation>) -> Result<Arc<dyn super::Transaction>> {
+        let in_flight = self.server.gate().enter()?;
+        let server = self.server.clone();
+        Ok(Arc::new(Transaction {
+            engine: Arc::new(server::Transaction::new(server, isolation, in_flight)),
+            plans: self.plans.clone(),
+        }))
+    }
+
+    fn migrate(&self, schema: Schema) -> Pending<Vec<String>> {
+        let in_flight = self.server.gate().enter();
+        let server = self.server.clone();
+        Box::pin(async move {
+            let _in_flight = in_flight?;
+            let migrated = D::migrate(server.clone(), schema, true).await;
+            server.forget_tables();
+            migrated
+        })
+    }
+
+    fn plan(&self, schema: Schema) -> Pending<Vec<String>> {
+        let in_flight = self.server.gate().enter();
+        let server = self.server.clone();
+        Box::pin(async move {
+            let _in_flight = in_flight?;
+            D::migrate(server, schema, false).await
+        })
+    }
+
+    fn close(&self) -> Pending<()> {
+        self.server.gate().shut();
+        let server = self.server.clone();
+        Box::pin(async move { server.close().await })
+    }
+}
+
+struct Transaction<D: Driver> {
+    engine: Arc<server::Transaction<D>>,
+    plans: Arc<Plans<Plan<D>>>,
+}
+
+impl<D: Driver> super::Transaction for Transaction<D> {
+    fn run_now(&self, _plan: PlanId, _values: &[Value]) -> Result<Option<Rows>> {
+        Ok(None)
+    }
+
+    fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows> {
+        let (engine, plan) = (self.engine.clone(), self.plans.get(plan));
+        Box::pin(async move { engine.run(&*plan?, &values).await })
+    }
+
+    fn step_now(&self, _step: Step) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn step(&self, step: Step) -> Pending<()> {
+        let engine = self.engine.clone();
+        Box::pin(async move { engine.step(step).await })
+    }
+}

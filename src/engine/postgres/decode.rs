@@ -1,0 +1,158 @@
+//! PostgreSQL's binary formats into values, by the type the server says a column has.
+
+use sqlx::postgres::{PgRow, PgValueFormat, PgValueRef};
+use sqlx::{Row, TypeInfo, ValueRef};
+
+use super::encode::EPOCH;
+use super::types;
+use crate::engine::cells::{self, malformed, undecodable};
+use crate::engine::{Column, Rows, Statement};
+use crate::error::{Error, Result};
+use crate::value::{Kind, Value};
+
+pub fn decode(row: &PgRow, statement: &Statement, cells: &mut Rows) -> Result<()> {
+    for (index, column) in statement.columns.iter().enumerate() {
+        let cell = row
+            .try_get_raw(index)
+            .map_err(|error| undecodable("fewer columns than were asked for").with_cause(error))
+            .and_then(|stored| cell(column, &stored))
+            .map_err(|error| error.with_table(&statement.table))?;
+        cells.push(cell);
+    }
+    Ok(())
+}
+
+fn cell(column: &Column, stored: &PgValueRef) -> Result<Value> {
+    if stored.is_null() {
+        return Ok(Value::Null);
+    }
+    let bytes = stored.as_bytes().map_err(|_| unreadable())?;
+    match column {
+        Column::Rows(kinds) => cells::nested_rows(kinds, bytes),
+        Column::Scalar(kind) => {
+            let type_info = stored.type_info();
+            let oid = type_info.oid().map_or(types::TEXT, |oid| oid.0);
+            if stored.format() == PgValueFormat::Text {
+                return cells::from_text(*kind, utf8(bytes)?);
+            }
+            scalar(*kind, oid, bytes)
+                .map_err(|error| error.with_cause(format!("a column of type {}", type_info.name())))
+        }
+    }
+}
+
+fn scalar(kind: Kind, oid: u32, bytes: &[u8]) -> Result<Value> {
+    match oid {
+        types::BOOL => cells::from_boolean(kind, bytes == [1]),
+        types::INT2 => cells::from_integer(kind, i16::from_be_bytes(sized(bytes)?).into()),
+        types::INT4 => cells::from_integer(kind, i32::from_be_bytes(sized(bytes)?).into()),
+        types::INT8 => cells::from_integer(kind, i64::from_be_bytes(sized(bytes)?)),
+        types::FLOAT4 => {
+            // By its own digits: 0.1 is 0.1, not 0.10000000149011612.
+            cells::from_decimal(kind, &f32::from_be_bytes(sized(bytes)?).to_string())
+        }
+        types::FLOAT8 => Ok(cells::from_real(kind, f64::from_be_bytes(sized(bytes)?))),
+        types::UUID => {
+            let uuid = uuid::Uuid::from_bytes(sized(bytes)?);
+            Ok(Value::Text(uuid.to_string()))
+        }
+        types::TIMESTAMP | types::TIMESTAMPTZ => moment(kind, i64::from_be_bytes(sized(bytes)?)),
+        types::DATE => {
+            let days = i32::from_be_bytes(sized(bytes)?);
+            Ok(timestamp(kind, EPOCH + i64::from(days) * 86_400_000))
+        }
+        types::JSONB => match bytes.split_first() {
+            Some((1, json)) => cells::from_text(Kind::Json, utf8(json)?),
+            _ => Err(unreadable()),
+        },
+        _ => match types::element_of(oid) {
+            Some(element) => array(element, bytes),
+            None if matches!(kind, Kind::Number | Kind::BigInt) => {
+                cells::from_decimal(kind, utf8(bytes)?)
+            }
+            None => cells::from_text(kind, utf8(bytes)?),
+        },
+    }
+}
+
+fn moment(kind: Kind, microseconds: i64) -> Result<Value> {
+    if microseconds == i64::MAX || microseconds == i64::MIN {
+        return Err(undecodable("an infinite date"));
+    }
+    Ok(timestamp(kind, microseconds.div_euclid(1000) + EPOCH))
+}
+
+/// A moment in a field that is none, such as a text, is written out.
+fn timestamp(kind: Kind, milliseconds: i64) -> Value {
+    match kind {
+        Kind::Date | Kind::Number | Kind::BigInt => Value::Timestamp(milliseconds),
+        _ => chrono::DateTime::from_timestamp_millis(milliseconds).map_or(Value::Null, |date| {
+            Value::Text(date.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+        }),
+    }
+}
+
+/// A list, as the JSON text that lists cross as.
+fn array(element: u32, bytes: &[u8]) -> Result<Value> {
+    let mut reader = Reader(bytes);
+    let dimensions = reader.int()?;
+    let (_flags, _element) = (reader.int()?, reader.int()?);
+    let kind = match element {
+        types::BOOL => Kind::Boolean,
+        _ if types::is_number(element) => Kind::Number,
+        _ => Kind::String,
+    };
+    let mut items = Vec::new();
+    if dimensions > 1 {
+        return Err(undecodable("an array of arrays"));
+    }
+    if dimensions == 1 {
+        let (count, _first) = (reader.int()?, reader.int()?);
+        for _ in 0..count {
+            let length = reader.int()?;
+            items.push(match usize::try_from(length) {
+                Ok(length) => json_of(scalar(kind, element, reader.take(length)?)?),
+                Err(_) => serde_json::Value::Null,
+            });
+        }
+    }
+    Ok(Value::Text(serde_json::Value::Array(items).to_string()))
+}
+
+fn json_of(value: Value) -> serde_json::Value {
+    match value {
+        Value::Boolean(boolean) => boolean.into(),
+        Value::Integer(integer) | Value::Timestamp(integer) => integer.into(),
+        // An integer stays one: 1, not 1.0.
+        Value::Real(real) if real.fract() == 0.0 && real.abs() < 1e15 => (real as i64).into(),
+        Value::Real(real) => real.into(),
+        Value::Text(text) => text.into(),
+        Value::Null | Value::List(_) => serde_json::Value::Null,
+    }
+}
+
+struct Reader<'b>(&'b [u8]);
+
+impl<'b> Reader<'b> {
+    fn take(&mut self, length: usize) -> Result<&'b [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or_else(unreadable)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn int(&mut self) -> Result<i32> {
+        Ok(i32::from_be_bytes(sized(self.take(4)?)?))
+    }
+}
+
+fn sized<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
+    bytes.try_into().map_err(|_| unreadable())
+}
+
+fn utf8(text: &[u8]) -> Result<&str> {
+    std::str::from_utf8(text).map_err(|_| undecodable("a text that is not UTF-8"))
+}
+
+fn unreadable() -> Error {
+    malformed().with_cause("a value in an unknown format")
+}

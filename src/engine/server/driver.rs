@@ -1,0 +1,92 @@
+//! What differs between servers: how to connect, how to run a statement, and what its errors
+//! mean. One implementation per database; all else about servers is shared.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::failure::Failure;
+use crate::engine::{Rows, Statement};
+use crate::value::Value;
+
+pub trait Driver: Send + Sync + 'static {
+    type Connection: Send + 'static;
+    /// How a column is built.
+    type Column: Clone + Send + Sync + 'static;
+    /// What statements depend on besides: the server's kind and settings.
+    type Facts;
+
+    /// Whether a statement that fails inside a transaction takes the transaction with it, so that
+    /// each needs a savepoint of its own.
+    const FAILURES_SPREAD: bool;
+
+    /// The server as messages name it: no user, no password.
+    fn name(&self) -> &str;
+
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, Failure>> + Send;
+
+    /// Says goodbye.
+    fn disconnect(connection: Self::Connection) -> impl Future<Output = ()> + Send;
+
+    /// Reads how tables are built, by the names that operations have for them. Those that do not
+    /// exist are missing in the answer.
+    fn describe(
+        &self,
+        connection: &mut Self::Connection,
+        tables: &[&str],
+    ) -> impl Future<Output = Result<Tables<Self::Column>, Failure>> + Send;
+
+    fn facts(connection: &Self::Connection) -> &Self::Facts;
+
+    /// Runs one statement; where none is kept, the cells are the number of rows it matched.
+    fn execute(
+        &self,
+        connection: &mut Self::Connection,
+        statement: &Statement,
+        values: &[Value],
+    ) -> impl Future<Output = Result<Executed, Failure>> + Send;
+
+    /// Runs statements without values or rows, in one round trip where there are several.
+    fn control(
+        &self,
+        connection: &mut Self::Connection,
+        sql: &str,
+        attempt: &str,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// What begins a transaction.
+    fn begin(&self, isolation: Option<Isolation>) -> String;
+
+    /// Whether statements outside of transactions are to run in one of their own.
+    fn always_in_transaction(&self) -> bool {
+        false
+    }
+}
+
+/// By table and column.
+pub type Tables<C> = HashMap<String, HashMap<String, C>>;
+
+#[derive(Debug, Default)]
+pub struct Executed {
+    pub rows: Rows,
+    /// The id the server counted for the row inserted.
+    pub new_id: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Isolation {
+    ReadCommitted,
+    RepeatableRead,
+    Serializable,
+}
+
+impl Isolation {
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::ReadCommitted => "READ COMMITTED",
+            Self::RepeatableRead => "REPEATABLE READ",
+            Self::Serializable => "SERIALIZABLE",
+        }
+    }
+}

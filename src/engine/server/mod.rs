@@ -1,0 +1,355 @@
+//! Engines that are a server at the other end of a connection.
+//!
+//! All that servers have in common: the pool, what is tried again and when, transactions, read
+//! replicas. What a `Driver` says of its failures decides; nothing here knows a protocol.
+
+mod backoff;
+pub mod config;
+mod driver;
+mod failure;
+mod plan;
+mod pool;
+mod replicas;
+mod transaction;
+
+use std::collections::HashSet;
+use std::mem::replace;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+
+pub use driver::{Driver, Executed, Isolation, Tables};
+pub use config::{Address, Config, Tls, TlsMode};
+pub use failure::{Failure, Fate, lost, why_unreachable};
+pub use plan::Plan;
+pub use transaction::Transaction;
+
+use self::backoff::Backoff;
+use self::pool::{Lease, Pool};
+use self::replicas::Replicas;
+use super::gate::{Gate, InFlight};
+use super::{Access, Program, Rows, Statement};
+use crate::error::Result;
+use crate::value::Value;
+
+/// The server's own limit comes first and says more; this one is for servers that do not answer.
+const GRACE: Duration = Duration::from_secs(2);
+
+pub struct Server<D: Driver> {
+    gate: Gate,
+    primary: Pool<D>,
+    replicas: Replicas<D>,
+    /// Zero: none.
+    statement_timeout: Duration,
+    tables: RwLock<Tables<D::Column>>,
+    /// Counts the times that what was known of the tables turned out to be out of date.
+    knowledge: AtomicU64,
+}
+
+impl<D: Driver> Server<D> {
+    /// Connects to nothing yet.
+    pub fn new(config: &Config, driver: impl Fn(&Address) -> D) -> Self {
+        let pool = |address| Pool::new(Arc::new(driver(address)), config.limits());
+        let replicas = config.replicas.iter().map(pool).collect();
+        Self {
+            gate: Gate::default(),
+            primary: pool(&config.primary),
+            replicas: Replicas::new(replicas, config.primary_after_write()),
+            statement_timeout: config.statement_timeout(),
+            tables: RwLock::default(),
+            knowledge: AtomicU64::new(0),
+        }
+    }
+
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub fn driver(&self) -> &D {
+        self.primary.driver()
+    }
+
+    /// Runs outside of transactions: reads where reads may go, writes on the primary.
+    pub async fn run(
+        &self,
+        _in_flight: InFlight,
+        plan: &Plan<D>,
+        values: &[Value],
+    ) -> Result<Rows> {
+        if plan.access == Access::Write {
+            let result = self.run_on(&self.primary, plan, values).await;
+            self.replicas.note_write();
+            return result;
+        }
+        let Some(replica) = self.replicas.choose() else {
+            return self.run_on(&self.primary, plan, values).await;
+        };
+        match self.run_on(replica.pool(), plan, values).await {
+            Ok(rows) => Ok(rows),
+            Err(error) => {
+                replica.note_failure(&error);
+                self.run_on(&self.primary, plan, values).await
+            }
+        }
+    }
+
+    /// Tries again what the server did not do, and reads whose connection was dead.
+    async fn run_on(&self, pool: &Pool<D>, plan: &Plan<D>, values: &[Value]) -> Result<Rows> {
+        let mut backoff = Backoff::new(self.statement_timeout);
+        let mut renewed = false;
+        loop {
+            let mut lease = pool.lease(plan.operation).await?;
+            let failure = match self.attempt(&mut lease, plan, values).await {
+                Ok(rows) => return Ok(rows),
+                Err(failure) => failure,
+            };
+            if failure.spoils_connection() {
+                lease.spoil();
+                pool.forget_idle();
+            }
+            drop(lease);
+            let again = match failure.fate {
+                Fate::Refused | Fate::Silent => false,
+                Fate::Conflict { .. } => backoff.wait().await,
+                Fate::Outdated | Fate::Turned => !replace(&mut renewed, true),
+                Fate::Lost => plan.access == Access::Read && !replace(&mut renewed, true),
+            };
+            if !again {
+                return Err(failure.error);
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        lease: &mut Lease<D>,
+        plan: &Plan<D>,
+        values: &[Value],
+    ) -> Result<Rows, Failure> {
+        lease.distrust();
+        let result = self
+            .in_time(plan.operation, async {
+                let own_transaction = self.driver().always_in_transaction();
+                if own_transaction {
+                    self.begin(lease, None, "").await?;
+                }
+                let result = match self.program(lease, plan).await {
+                    Ok(program) => {
+                        self.run_program(lease, &program, values, own_transaction)
+                            .await
+                    }
+                    Err(failure) => Err(failure),
+                };
+                if own_transaction {
+                    return self.end(lease, result).await;
+                }
+                result
+            })
+            .await;
+        if !result.as_ref().is_err_and(Failure::spoils_connection) {
+            lease.trust();
+        }
+        result
+    }
+
+    async fn in_time<T>(
+        &self,
+        attempt: &str,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        if self.statement_timeout.is_zero() {
+            return work.await;
+        }
+        let limit = self.statement_timeout + GRACE;
+        tokio::time::timeout(limit, work)
+            .await
+            .unwrap_or_else(|_| Err(Failure::unanswered(attempt, limit.as_millis())))
+    }
+
+    /// The program of a plan, written for the tables as they are.
+    async fn program(
+        &self,
+        lease: &mut Lease<D>,
+        plan: &Plan<D>,
+    ) -> Result<Arc<Program>, Failure> {
+        let knowledge = self.knowledge.load(Ordering::Acquire);
+        if let Some(program) = plan.compiled(knowledge) {
+            return Ok(program);
+        }
+        let tables = self.describe(lease, &plan.tables).await?;
+        Ok(plan.compile(D::facts(lease), tables, knowledge))
+    }
+
+    async fn describe(
+        &self,
+        lease: &mut Lease<D>,
+        names: &[String],
+    ) -> Result<Tables<D::Column>, Failure> {
+        let unknown: HashSet<&str> = {
+            let known = self.tables.read();
+            let names = names.iter().map(String::as_str);
+            names.filter(|name| !known.contains_key(*name)).collect()
+        };
+        if !unknown.is_empty() {
+            let unknown: Vec<&str> = unknown.into_iter().collect();
+            let found = self.driver().describe(lease, &unknown).await?;
+            self.tables.write().extend(found);
+        }
+        let known = self.tables.read();
+        Ok(names
+            .iter()
+            .filter_map(|name| Some((name.clone(), known.get(name)?.clone())))
+            .collect())
+    }
+
+    /// What was known of the tables no longer holds.
+    pub fn forget_tables(&self) {
+        self.tables.write().clear();
+        self.knowledge.fetch_add(1, Ordering::AcqRel);
+    }
+
+    async fn run_program(
+        &self,
+        lease: &mut Lease<D>,
+        program: &Program,
+        values: &[Value],
+        in_transaction: bool,
+    ) -> Result<Rows, Failure> {
+        let result = match program {
+            Program::One(statement) => self
+                .execute(lease, statement, values)
+                .await
+                .map(|done| done.rows),
+            Program::ChooseThenWrite { .. } if !in_transaction => {
+                self.begin(lease, None, "").await?;
+                let result = self.run_steps(lease, program, values).await;
+                self.end(lease, result).await
+            }
+            _ => self.run_steps(lease, program, values).await,
+        };
+        if result.as_ref().is_err_and(|failure| failure.fate == Fate::Outdated) {
+            self.forget_tables();
+        }
+        result
+    }
+
+    async fn run_steps(
+        &self,
+        lease: &mut Lease<D>,
+        program: &Program,
+        values: &[Value],
+    ) -> Result<Rows, Failure> {
+        let mut values = values.to_vec();
+        match program {
+            Program::One(statement) => {
+                Ok(self.execute(lease, statement, &values).await?.rows)
+            }
+            Program::WriteThenRead { write, read } => {
+                let changed = self.execute(lease, write, &values).await?.rows;
+                if changed == [Value::Integer(0)] {
+                    return Ok(Rows::new());
+                }
+                Ok(self.execute(lease, read, &values).await?.rows)
+            }
+            Program::InsertThenRead { insert, read } => {
+                let new_id = self.execute(lease, insert, &values).await?.new_id;
+                values.push(new_id.map_or(Value::Null, |id| Value::Text(id.to_string())));
+                Ok(self.execute(lease, read, &values).await?.rows)
+            }
+            Program::MakeIdThenInsert {
+                make_id,
+                insert,
+                read,
+            } => {
+                values.extend(self.execute(lease, make_id, &values).await?.rows);
+                self.execute(lease, insert, &values).await?;
+                Ok(self.execute(lease, read, &values).await?.rows)
+            }
+            Program::ChooseThenWrite {
+                choose,
+                write,
+                read,
+            } => {
+                let mut chosen = self.execute(lease, choose, &values).await?.rows;
+                let Some(key) = chosen.pop() else {
+                    return Ok(Rows::new());
+                };
+                values.push(key);
+                self.execute(lease, write, &values).await?;
+                match read {
+                    Some(read) => Ok(self.execute(lease, read, &values).await?.rows),
+                    None => Ok(chosen),
+                }
+            }
+        }
+    }
+
+    async fn execute(
+        &self,
+        lease: &mut Lease<D>,
+        statement: &Statement,
+        values: &[Value],
+    ) -> Result<Executed, Failure> {
+        statement.check_values(values)?;
+        self.driver().execute(lease, statement, values).await
+    }
+
+    /// Begins a transaction, and runs `more` in the same round trip.
+    async fn begin(
+        &self,
+        lease: &mut Lease<D>,
+        isolation: Option<Isolation>,
+        more: &str,
+    ) -> Result<(), Failure> {
+        let sql = format!("{}{more}", self.driver().begin(isolation));
+        self.driver()
+            .control(lease, &sql, "begin a transaction")
+            .await
+    }
+
+    /// Commits what succeeded, and rolls back what did not.
+    async fn end<T>(
+        &self,
+        lease: &mut Lease<D>,
+        result: Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let (sql, attempt) = match &result {
+            Ok(_) => ("COMMIT", "commit"),
+            Err(failure) if failure.spoils_connection() => return result,
+            Err(_) => ("ROLLBACK", "roll back"),
+        };
+        match (self.driver().control(lease, sql, attempt).await, result) {
+            (Ok(()), result) => result,
+            (Err(failure), Ok(_)) => {
+                if !failure.spoils_connection() {
+                    // Whatever is left of it must not go back into the pool.
+                    self.driver().control(lease, "ROLLBACK", "roll back").await?;
+                }
+                Err(failure)
+            }
+            // What failed first is what the caller has to hear, and the connection is closed.
+            (Err(_), Err(first)) => Err(Failure {
+                fate: Fate::Lost,
+                ..first
+            }),
+        }
+    }
+
+    /// A connection of its own, beside the pool.
+    pub async fn connect(&self) -> Result<D::Connection> {
+        self.driver()
+            .connect()
+            .await
+            .map_err(|failure| failure.error)
+    }
+
+    /// Waits for what is in flight, then closes every connection.
+    pub async fn close(&self) -> Result<()> {
+        let _drained = self.gate.drain().await;
+        self.primary.close().await;
+        self.replicas.close().await;
+        Ok(())
+    }
+}

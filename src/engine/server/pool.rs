@@ -1,0 +1,335 @@
+//! The connections to one server: last in, first out, never pinged, lent to callers in the order
+//! they came. Pooling is deadpool's; what is added here is who holds what, and for how long.
+
+use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use deadpool::managed::{
+    self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType,
+};
+use deadpool::{Runtime, Status};
+use parking_lot::Mutex;
+
+use super::backoff::{Backoff, shortened};
+use super::driver::Driver;
+use super::failure::Failure;
+use crate::engine::gate::closed;
+use crate::error::{Code, Error, Result};
+
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub max: usize,
+    /// Kept open even when idle.
+    pub min: usize,
+    pub max_waiting: usize,
+    /// How long a caller waits for a connection to become free.
+    pub acquire: Duration,
+    pub connect: Duration,
+    /// How long connecting is tried again where it fails for now.
+    pub connect_retry: Duration,
+    /// Zero: no limit. The same for `lifetime`.
+    pub idle: Duration,
+    pub lifetime: Duration,
+}
+
+pub struct Pool<D: Driver> {
+    connections: managed::Pool<Manager<D>>,
+    limits: Limits,
+    busy: Arc<Busy>,
+    maintained: AtomicBool,
+}
+
+impl<D: Driver> Pool<D> {
+    pub fn new(driver: Arc<D>, limits: Limits) -> Self {
+        let manager = Manager {
+            driver,
+            limits: limits.clone(),
+        };
+        let connections = managed::Pool::builder(manager)
+            .max_size(limits.max)
+            .queue_mode(QueueMode::Lifo)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(limits.acquire))
+            .create_timeout(Some(limits.connect))
+            .build()
+            .expect("timeouts have a runtime");
+        Self {
+            connections,
+            limits,
+            busy: Arc::default(),
+            maintained: AtomicBool::new(false),
+        }
+    }
+
+    pub fn driver(&self) -> &D {
+        &self.connections.manager().driver
+    }
+
+    pub fn status(&self) -> Status {
+        self.connections.status()
+    }
+
+    /// A connection, for `what`: an idle one, or a new one while there are fewer than the most,
+    /// or the next to become free.
+    pub async fn lease(&self, what: &'static str) -> Result<Lease<D>> {
+        if self.status().waiting >= self.limits.max_waiting {
+            return Err(self.overloaded(what));
+        }
+        self.begin_maintenance();
+        let mut backoff = Backoff::new(self.limits.connect_retry);
+        loop {
+            let failure = match self.connections.get().await {
+                Ok(connection) => return Ok(Lease::new(connection, &self.busy, what)),
+                Err(PoolError::Backend(failure)) => failure.error,
+                Err(PoolError::Timeout(TimeoutType::Create)) => self.connects_too_slowly(),
+                Err(PoolError::Timeout(_)) => return Err(self.all_busy(what)),
+                Err(PoolError::Closed) => return Err(closed()),
+                Err(PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_)) => {
+                    return Err(Error::new(Code::Internal, "the pool is not set up"));
+                }
+            };
+            if !failure.retryable || !backoff.wait().await {
+                return Err(failure);
+            }
+        }
+    }
+
+    /// Closes idle connections: one of them has been found dead, and the others are as old.
+    pub fn forget_idle(&self) {
+        self.connections.retain(|_, _| false);
+    }
+
+    /// Waits for nothing: what is lent is closed when it comes back.
+    pub async fn close(&self) {
+        let idle = self.connections.retain(|_, _| false).removed;
+        self.connections.close();
+        for connection in idle {
+            D::disconnect(connection.raw).await;
+        }
+    }
+
+    fn begin_maintenance(&self) {
+        if self.maintained.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let limits = self.limits.clone();
+        let shortest = [limits.idle, limits.lifetime]
+            .into_iter()
+            .filter(|limit| !limit.is_zero())
+            .min();
+        let Some(shortest) = shortest else { return };
+        let pool = self.connections.weak();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep((shortest / 4).max(Duration::from_millis(10))).await;
+                let Some(pool) = pool.upgrade().filter(|pool| !pool.is_closed()) else {
+                    return;
+                };
+                maintain(&pool, &limits).await;
+            }
+        });
+    }
+
+    fn overloaded(&self, what: &str) -> Error {
+        let message = format!(
+            "{what} was refused: {} callers wait for a connection to {} already; the limit is maxWaiting",
+            self.limits.max_waiting,
+            self.driver().name(),
+        );
+        Error::new(Code::Overloaded, message)
+    }
+
+    fn all_busy(&self, what: &str) -> Error {
+        let message = format!(
+            "{what} waited {} ms for one of {} connections to {}: {}. More connections \
+             (maxConnections), shorter transactions or a longer acquireTimeoutMs help",
+            self.limits.acquire.as_millis(),
+            self.limits.max,
+            self.driver().name(),
+            self.busy.describe(),
+        );
+        Error::new(Code::PoolTimeout, message)
+    }
+
+    fn connects_too_slowly(&self) -> Error {
+        let message = format!(
+            "{} did not accept a connection within {} ms (connectTimeoutMs)",
+            self.driver().name(),
+            self.limits.connect.as_millis(),
+        );
+        Error::new(Code::ConnectFailed, message).retryable()
+    }
+}
+
+/// Closes what has been idle or open for too long, and opens what is missing to the least number.
+async fn maintain<D: Driver>(pool: &managed::Pool<Manager<D>>, limits: &Limits) {
+    let mut open = pool.status().size;
+    let removed = pool.retain(|connection, _| {
+        let keep = !connection.is_outlived()
+            && (open <= limits.min || !connection.has_idled_for(limits.idle));
+        if !keep {
+            open -= 1;
+        }
+        keep
+    });
+    for connection in removed.removed {
+        D::disconnect(connection.raw).await;
+    }
+    for _ in open..limits.min {
+        // A failure here is one of the next caller's too, who hears of it.
+        let Ok(connection) = pool.get().await else {
+            return;
+        };
+        drop(connection);
+    }
+}
+
+pub struct Manager<D> {
+    driver: Arc<D>,
+    limits: Limits,
+}
+
+/// A connection and how long it may be used.
+pub struct Pooled<C> {
+    raw: C,
+    /// A little earlier for some than for others, so that they are not replaced all at once.
+    outlived_at: Option<Instant>,
+    idle_since: Instant,
+    spoiled: bool,
+}
+
+impl<C> Pooled<C> {
+    fn is_outlived(&self) -> bool {
+        self.outlived_at.is_some_and(|end| Instant::now() >= end)
+    }
+
+    fn has_idled_for(&self, limit: Duration) -> bool {
+        !limit.is_zero() && self.idle_since.elapsed() >= shortened(limit)
+    }
+}
+
+impl<D: Driver> managed::Manager for Manager<D> {
+    type Type = Pooled<D::Connection>;
+    type Error = Failure;
+
+    async fn create(&self) -> Result<Self::Type, Failure> {
+        let raw = self.driver.connect().await?;
+        let now = Instant::now();
+        let lifetime = self.limits.lifetime;
+        Ok(Pooled {
+            raw,
+            outlived_at: (!lifetime.is_zero()).then(|| now + shortened(lifetime)),
+            idle_since: now,
+            spoiled: false,
+        })
+    }
+
+    async fn recycle(&self, connection: &mut Self::Type, _: &Metrics) -> RecycleResult<Failure> {
+        if connection.spoiled || connection.is_outlived() {
+            return Err(RecycleError::message("it may not be used again"));
+        }
+        Ok(())
+    }
+}
+
+/// A connection while it is lent.
+pub struct Lease<D: Driver> {
+    /// None once it has been given up.
+    connection: Option<Object<Manager<D>>>,
+    busy: Arc<Busy>,
+    key: u64,
+}
+
+impl<D: Driver> Lease<D> {
+    fn new(connection: Object<Manager<D>>, busy: &Arc<Busy>, what: &'static str) -> Self {
+        Self {
+            connection: Some(connection),
+            busy: busy.clone(),
+            key: busy.begin(what),
+        }
+    }
+
+    /// Closes the connection instead of giving it back: its state is not known.
+    pub fn spoil(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(Object::take(connection));
+        }
+    }
+
+    /// Marks the connection as unusable until `trust`: whoever drops the lease in between, a
+    /// cancelled caller, closes it.
+    pub fn distrust(&mut self) {
+        self.lent().spoiled = true;
+    }
+
+    pub fn trust(&mut self) {
+        self.lent().spoiled = false;
+    }
+
+    fn lent(&mut self) -> &mut Pooled<D::Connection> {
+        self.connection.as_mut().expect(SPOILED)
+    }
+}
+
+const SPOILED: &str = "a connection that was given up is not used again";
+
+impl<D: Driver> Deref for Lease<D> {
+    type Target = D::Connection;
+
+    fn deref(&self) -> &D::Connection {
+        &self.connection.as_ref().expect(SPOILED).raw
+    }
+}
+
+impl<D: Driver> DerefMut for Lease<D> {
+    fn deref_mut(&mut self) -> &mut D::Connection {
+        &mut self.lent().raw
+    }
+}
+
+impl<D: Driver> Drop for Lease<D> {
+    fn drop(&mut self) {
+        self.busy.end(self.key);
+        match self.connection.take() {
+            Some(connection) if connection.spoiled => drop(Object::take(connection)),
+            Some(mut connection) => connection.idle_since = Instant::now(),
+            None => {}
+        }
+    }
+}
+
+/// What connections are lent for, and since when.
+#[derive(Default)]
+struct Busy {
+    next: AtomicU64,
+    holders: Mutex<HashMap<u64, (&'static str, Instant)>>,
+}
+
+impl Busy {
+    fn begin(&self, what: &'static str) -> u64 {
+        let key = self.next.fetch_add(1, Ordering::Relaxed);
+        self.holders.lock().insert(key, (what, Instant::now()));
+        key
+    }
+
+    fn end(&self, key: u64) {
+        self.holders.lock().remove(&key);
+    }
+
+    /// "3 are busy, the longest for 12000 ms with a transaction"
+    fn describe(&self) -> String {
+        let holders = self.holders.lock();
+        let oldest = holders.values().min_by_key(|(_, since)| *since);
+        match oldest {
+            Some((what, since)) => format!(
+                "{} are busy, the longest for {} ms with {what}",
+                holders.len(),
+                since.elapsed().as_millis()
+            ),
+            None => "they were given back just now".to_owned(),
+        }
+    }
+}

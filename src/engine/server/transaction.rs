@@ -1,0 +1,300 @@
+//! Transactions on a server.
+//!
+//! One takes its connection at its first write. What it reads before then, it reads as any
+//! statement does: what is committed at that moment. Better Auth hashes a new user's password
+//! inside a transaction, between a look-up and the first write, and no connection waits for that.
+//! With an isolation level of its own, a transaction begins with its first statement.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::driver::{Driver, Isolation};
+use super::failure::{Failure, Fate};
+use super::plan::Plan;
+use super::pool::Lease;
+use super::Server;
+use crate::engine::gate::InFlight;
+use crate::engine::{Access, Rows, Step};
+use crate::error::{Code, Error, Result};
+use crate::value::Value;
+
+pub struct Transaction<D: Driver> {
+    server: Arc<Server<D>>,
+    isolation: Option<Isolation>,
+    state: Mutex<State<D>>,
+}
+
+enum State<D: Driver> {
+    Waiting {
+        /// The depths of the savepoints to be set when it begins.
+        savepoints: Vec<u32>,
+        in_flight: InFlight,
+    },
+    Open(Open<D>),
+    Ended(&'static str),
+}
+
+struct Open<D: Driver> {
+    lease: Lease<D>,
+    guard: Guard,
+    _in_flight: InFlight,
+}
+
+/// The savepoint that a failing statement is rolled back to, where it would otherwise take the
+/// whole transaction with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guard {
+    Missing,
+    /// Nothing has been written since.
+    Fresh,
+    /// Rolling back to it would undo a write that succeeded.
+    Stale,
+}
+
+const GUARD: &str = "better_auth_guard";
+const BY_CALLER: &str = "the transaction has already been committed or rolled back; await \
+                         everything inside its callback";
+const BY_SERVER: &str = "the server rolled the transaction back after an earlier failure";
+const BY_LOSS: &str = "the connection of the transaction was lost, and the server has rolled it back";
+
+impl<D: Driver> Transaction<D> {
+    pub fn new(
+        server: Arc<Server<D>>,
+        isolation: Option<Isolation>,
+        in_flight: InFlight,
+    ) -> Self {
+        Self {
+            server,
+            isolation,
+            state: Mutex::new(State::Waiting {
+                savepoints: Vec::new(),
+                in_flight,
+            }),
+        }
+    }
+
+    pub async fn run(&self, plan: &Plan<D>, values: &[Value]) -> Result<Rows> {
+        let mut state = self.state.lock().await;
+        if let State::Waiting { .. } = *state {
+            if plan.access == Access::Read && self.isolation.is_none() {
+                let primary = &self.server.primary;
+                return self.server.run_on(primary, plan, values).await;
+            }
+            self.begin(&mut state).await?;
+        }
+        let mut result = self.run_in(&mut state, plan, values).await;
+        if matches!(&result, Err(failure) if failure.fate == Fate::Outdated) {
+            result = self.run_in(&mut state, plan, values).await;
+        }
+        result.map_err(|failure| failure.error)
+    }
+
+    pub async fn step(&self, step: Step) -> Result<()> {
+        let mut state = self.state.lock().await;
+        match &mut *state {
+            State::Waiting { savepoints, .. } => {
+                match step {
+                    Step::Savepoint(depth) => savepoints.push(depth),
+                    Step::Release(depth) => savepoints.retain(|set| *set < depth),
+                    Step::RollbackTo(_) => {}
+                    Step::Commit | Step::Rollback => *state = State::Ended(BY_CALLER),
+                }
+                Ok(())
+            }
+            State::Open(_) => self.step_in(&mut state, step).await,
+            State::Ended(_) if step == Step::Rollback => Ok(()),
+            State::Ended(why) => Err(ended(why)),
+        }
+    }
+
+    async fn begin(&self, state: &mut State<D>) -> Result<()> {
+        let mut lease = self.server.primary.lease("a transaction").await?;
+        // Until it has ended, nobody else may have this connection.
+        lease.distrust();
+        let State::Waiting { savepoints, .. } = state else {
+            return Ok(());
+        };
+        let mut more = String::new();
+        for depth in savepoints.iter() {
+            more.push_str("; ");
+            more.push_str(&Step::Savepoint(*depth).sql());
+        }
+        if D::FAILURES_SPREAD {
+            more.push_str(&format!("; SAVEPOINT {GUARD}"));
+        }
+        let begun = self
+            .server
+            .in_time(
+                "a transaction",
+                self.server.begin(&mut lease, self.isolation, &more),
+            )
+            .await;
+        if let Err(failure) = begun {
+            if failure.spoils_connection() {
+                self.server.primary.forget_idle();
+            }
+            return Err(failure.error);
+        }
+        let State::Waiting { in_flight, .. } = std::mem::replace(state, State::Ended(BY_CALLER))
+        else {
+            return Ok(());
+        };
+        *state = State::Open(Open {
+            lease,
+            guard: Guard::Fresh,
+            _in_flight: in_flight,
+        });
+        Ok(())
+    }
+
+    async fn run_in(
+        &self,
+        state: &mut State<D>,
+        plan: &Plan<D>,
+        values: &[Value],
+    ) -> Result<Rows, Failure> {
+        let server = &self.server;
+        let Open { lease, guard, .. } = open(state)?;
+        let result = server
+            .in_time(plan.operation, async {
+                renew::<D>(server, lease, guard).await?;
+                let program = server.program(lease, plan).await?;
+                server.run_program(lease, &program, values, true).await
+            })
+            .await;
+        match &result {
+            Ok(_) if plan.access == Access::Write => {
+                *guard = Guard::Stale;
+                server.replicas.note_write();
+            }
+            Ok(_) => {}
+            Err(failure) => self.recover(state, failure).await,
+        }
+        result
+    }
+
+    /// After a statement that failed: either the transaction goes on without it, or it has ended.
+    async fn recover(&self, state: &mut State<D>, failure: &Failure) {
+        if failure.spoils_connection() {
+            self.lose(state);
+            return;
+        }
+        if failure.ends_transaction() {
+            self.give_up(state).await;
+            return;
+        }
+        if !D::FAILURES_SPREAD {
+            return;
+        }
+        let Ok(Open { lease, guard, .. }) = open(state) else {
+            return;
+        };
+        let sql = format!("ROLLBACK TO SAVEPOINT {GUARD}");
+        let undone = self
+            .server
+            .in_time(
+                "a savepoint",
+                self.server.driver().control(lease, &sql, "roll back"),
+            )
+            .await;
+        match undone {
+            Ok(()) => *guard = Guard::Fresh,
+            Err(_) => self.lose(state),
+        }
+    }
+
+    /// The server has ended it; the connection can be used again once it knows so.
+    async fn give_up(&self, state: &mut State<D>) {
+        let Ok(Open { lease, .. }) = open(state) else {
+            return;
+        };
+        let rolled_back = self
+            .server
+            .in_time(
+                "a rollback",
+                self.server
+                    .driver()
+                    .control(lease, "ROLLBACK", "roll back"),
+            )
+            .await;
+        if rolled_back.is_ok() {
+            lease.trust();
+        }
+        *state = State::Ended(BY_SERVER);
+    }
+
+    fn lose(&self, state: &mut State<D>) {
+        // The lease is still distrusted: dropping it closes the connection.
+        *state = State::Ended(BY_LOSS);
+        self.server.primary.forget_idle();
+    }
+
+    async fn step_in(&self, state: &mut State<D>, step: Step) -> Result<()> {
+        let server = &self.server;
+        let Open { lease, guard, .. } = open(state).map_err(|failure| failure.error)?;
+        // The savepoint is inside the one that is left, or outside the one that is entered.
+        *guard = Guard::Missing;
+        let sql = step.sql();
+        let taken = server
+            .in_time(
+                step.attempt(),
+                server.driver().control(lease, &sql, step.attempt()),
+            )
+            .await;
+        match taken {
+            Ok(()) => {
+                if step.ends_it() {
+                    lease.trust();
+                    *state = State::Ended(BY_CALLER);
+                    server.replicas.note_write();
+                }
+                Ok(())
+            }
+            Err(failure) if failure.spoils_connection() => {
+                self.lose(state);
+                Err(failure.error)
+            }
+            Err(failure) => {
+                if step.ends_it() || failure.ends_transaction() {
+                    self.give_up(state).await;
+                }
+                Err(failure.error)
+            }
+        }
+    }
+}
+
+/// Sets a savepoint where a failure would undo more than its own statement.
+async fn renew<D: Driver>(
+    server: &Server<D>,
+    lease: &mut Lease<D>,
+    guard: &mut Guard,
+) -> Result<(), Failure> {
+    if !D::FAILURES_SPREAD || *guard == Guard::Fresh {
+        return Ok(());
+    }
+    let mut sql = String::new();
+    if *guard == Guard::Stale {
+        sql.push_str(&format!("RELEASE SAVEPOINT {GUARD}; "));
+    }
+    sql.push_str(&format!("SAVEPOINT {GUARD}"));
+    server
+        .driver()
+        .control(lease, &sql, "set a savepoint")
+        .await?;
+    *guard = Guard::Fresh;
+    Ok(())
+}
+
+fn open<D: Driver>(state: &mut State<D>) -> Result<&mut Open<D>, Failure> {
+    match state {
+        State::Open(open) => Ok(open),
+        State::Ended(why) => Err(Failure::refused(ended(why))),
+        State::Waiting { .. } => Err(Failure::refused(ended(BY_CALLER))),
+    }
+}
+
+fn ended(why: &str) -> Error {
+    Error::new(Code::TransactionClosed, why)
+}

@@ -1,0 +1,316 @@
+//! The PostgreSQL dialect.
+//!
+//! PostgreSQL converts little by itself: `uuid = text` is an error. So every parameter has the
+//! type of the column that it is stored in or compared with, as the catalogue tells it, and
+//! columns of types this package does not speak are cast to and from text by the server.
+
+use std::collections::HashMap;
+
+use super::dialect::{Dialect, FirstMatch, JoinedRows, Piece};
+use super::{Builder, Field, Term};
+use crate::engine::Role;
+use crate::engine::postgres::types::{self, ColumnType};
+use crate::value::{IdKind, Kind};
+
+/// What the dialect has to know of the database it writes for.
+#[derive(Debug, Default)]
+pub struct Postgres {
+    /// Where tables are whose names tell no schema; the search path decides where there is none.
+    pub schema: Option<String>,
+    /// Whose lower case is Unicode's, where the database's own is ASCII's.
+    pub folding: Option<String>,
+    /// By table, as operations name it, and column.
+    pub tables: HashMap<String, HashMap<String, ColumnType>>,
+}
+
+impl Postgres {
+    fn column_of(&self, table: &str, column: &str) -> Option<&ColumnType> {
+        self.tables.get(table)?.get(column)
+    }
+
+    fn column(&self, term: Term) -> Option<&ColumnType> {
+        self.column_of(term.table, &term.clause.column)
+    }
+
+    /// The type of a column, or what `migrate` makes of that kind.
+    fn oid(&self, table: &str, column: &str, kind: Kind) -> u32 {
+        self.column_of(table, column)
+            .map_or_else(|| default_type(kind), |column| column.oid)
+    }
+
+    /// The type a value is compared as.
+    fn compared_type(&self, term: Term) -> u32 {
+        let clause = term.clause;
+        let oid = self.oid(term.table, &clause.column, clause.kind);
+        match clause.kind {
+            // A fraction is comparable with an integer; both are, as fractions.
+            Kind::Number if oid == types::FLOAT8 || types::is_number(oid) => types::FLOAT8,
+            Kind::BigInt if types::is_number(oid) => types::INT8,
+            Kind::Date if types::is_moment(oid) => oid,
+            Kind::Json | Kind::StringList | Kind::NumberList if oid == types::JSON => types::JSONB,
+            _ if types::is_known(oid) => oid,
+            _ => types::TEXT,
+        }
+    }
+}
+
+fn default_type(kind: Kind) -> u32 {
+    match kind {
+        Kind::Id | Kind::String => types::TEXT,
+        Kind::Number => types::FLOAT8,
+        Kind::BigInt => types::INT8,
+        Kind::Boolean => types::BOOL,
+        Kind::Date => types::TIMESTAMPTZ,
+        Kind::Json => types::JSONB,
+        // Array types have array types of none.
+        Kind::StringList => 1009,
+        Kind::NumberList => 1022,
+    }
+}
+
+impl Dialect for Postgres {
+    fn qualified<'n>(&'n self, table: &'n str) -> (Option<&'n str>, &'n str) {
+        match table.split_once('.') {
+            Some((schema, table)) => (Some(schema), table),
+            None => (self.schema.as_deref(), table),
+        }
+    }
+
+    fn placeholder(&self, number: usize, text: &mut String) {
+        text.push('$');
+        text.push_str(&number.to_string());
+    }
+
+    fn numbered_placeholders(&self) -> bool {
+        true
+    }
+
+    /// Without the lock, a second caller would wait for the first one's write and then do its own
+    /// although the row no longer matches.
+    fn first_match(&self) -> FirstMatch {
+        FirstMatch::Subquery(" FOR UPDATE")
+    }
+
+    fn assigned(&self, sql: &mut Builder, table: &str, field: &Field, slot: usize) {
+        match self.column_of(table, &field.column) {
+            Some(column) if !types::is_known(column.oid) => {
+                sql.sql("CAST(")
+                    .bind_as(slot, field.kind, Role::Stored, types::TEXT)
+                    .sql(" AS ")
+                    // The catalogue's own words.
+                    .sql(&column.name)
+                    .sql(")");
+            }
+            _ => {
+                let oid = self.oid(table, &field.column, field.kind);
+                sql.bind_as(slot, field.kind, Role::Stored, oid);
+            }
+        }
+    }
+
+    fn compared(&self, sql: &mut Builder, term: Term) {
+        let oid = self.compared_type(term);
+        sql.bind_as(term.slot, term.clause.kind, Role::Compared, oid);
+    }
+
+    fn compared_column(&self, sql: &mut Builder, term: Term) {
+        let (oid, known) = self
+            .column(term)
+            .map_or((0, true), |column| (column.oid, types::is_known(column.oid)));
+        term.column(sql);
+        if oid == types::JSON {
+            sql.sql("::jsonb");
+        } else if !known {
+            sql.sql("::text");
+        }
+    }
+
+    fn text_column(&self, sql: &mut Builder, term: Term) {
+        let oid = self.oid(term.table, &term.clause.column, term.clause.kind);
+        match term.clause.kind {
+            // As the engines without arrays hold them.
+            Kind::StringList | Kind::NumberList if types::element_of(oid).is_some() => {
+                sql.sql("to_json(");
+                term.column(sql);
+                sql.sql(")::text");
+            }
+            _ => {
+                term.column(sql);
+                if !types::is_text(oid) {
+                    sql.sql("::text");
+                }
+            }
+        }
+    }
+
+    fn text_equals(&self, sql: &mut Builder, term: Term) {
+        let column = self.column(term);
+        let oid = self.oid(term.table, &term.clause.column, term.clause.kind);
+        match column {
+            // citext and collations that take different texts for equal: the first comparison
+            // uses the index.
+            Some(column) if column.loose => {
+                sql.sql("(");
+                term.column(sql);
+                sql.sql(" = CAST(");
+                term.text_value(sql);
+                sql.sql(" AS ").sql(&column.name).sql(") AND ");
+                self.exact(sql, term);
+                sql.sql(" = ");
+                term.text_value(sql);
+                sql.sql(")");
+            }
+            _ if types::is_known(oid) && oid != types::BPCHAR => {
+                term.column(sql);
+                sql.sql(" = ");
+                sql.bind_as(term.slot, term.clause.kind, Role::Compared, oid);
+            }
+            _ => {
+                self.exact(sql, term);
+                sql.sql(" = ");
+                term.text_value(sql);
+            }
+        }
+    }
+
+    fn exact(&self, sql: &mut Builder, term: Term) {
+        self.text_column(sql, term);
+        sql.sql(" COLLATE \"C\"");
+    }
+
+    fn fold(&self, sql: &mut Builder, inner: &mut dyn FnMut(&mut Builder)) {
+        sql.sql("lower(");
+        inner(sql);
+        if let Some(collation) = &self.folding {
+            sql.sql(" COLLATE ").name(collation);
+        }
+        sql.sql(")");
+    }
+
+    fn is_in(&self, sql: &mut Builder, term: Term, negated: bool) {
+        let text = term.clause.kind.is_text();
+        let oid = self.oid(term.table, &term.clause.column, term.clause.kind);
+        let loose = self.column(term).is_some_and(|column| column.loose);
+        let compared = if !text {
+            self.compared_column(sql, term);
+            self.compared_type(term)
+        } else if negated || loose || !types::is_known(oid) {
+            self.exact(sql, term);
+            types::TEXT
+        } else {
+            term.column(sql);
+            oid
+        };
+        list(sql, term, negated, compared);
+    }
+
+    fn is_in_folded(&self, sql: &mut Builder, term: Term, negated: bool) {
+        self.fold(sql, &mut |sql| self.text_column(sql, term));
+        let listed = |sql: &mut Builder| {
+            self.fold(sql, &mut |sql| {
+                sql.sql("listed");
+            });
+        };
+        sql.sql(if negated { " NOT IN (SELECT " } else { " IN (SELECT " });
+        listed(sql);
+        sql.sql(" FROM unnest(")
+            .bind_as(term.slot, Kind::String, Role::Listed, array(types::TEXT))
+            .sql(") AS listed)");
+    }
+
+    fn contains(&self, sql: &mut Builder, whole: Piece, part: Piece) {
+        sql.sql("strpos(");
+        whole(sql);
+        sql.sql(" COLLATE \"C\", ");
+        part(sql);
+        sql.sql(") > 0");
+    }
+
+    fn starts_with(&self, sql: &mut Builder, whole: Piece, part: Piece) {
+        sql.sql("starts_with(");
+        whole(sql);
+        sql.sql(", ");
+        part(sql);
+        sql.sql(")");
+    }
+
+    fn ends_with(&self, sql: &mut Builder, whole: Piece, part: Piece) {
+        sql.sql("right(");
+        whole(sql);
+        sql.sql(", length(");
+        part(sql);
+        sql.sql(")) COLLATE \"C\" = ");
+        part(sql);
+    }
+
+    fn selected(&self, sql: &mut Builder, qualifier: &str, table: &str, field: &Field) {
+        sql.column(qualifier, &field.column);
+        let known = self
+            .column_of(table, &field.column)
+            .is_none_or(|column| types::is_known(column.oid));
+        if !known {
+            sql.sql("::text");
+        }
+    }
+
+    fn nulls_first(&self, descending: bool) -> &'static str {
+        if descending {
+            " NULLS LAST"
+        } else {
+            " NULLS FIRST"
+        }
+    }
+
+    fn json_rows(&self, sql: &mut Builder, rows: JoinedRows) {
+        let alias = rows.alias;
+        sql.sql("SELECT coalesce(json_agg(json_build_array(");
+        sql.list(", ", &rows.join.columns, |sql, field| {
+            sql.column(alias, &field.column);
+            // As it is stored: inside, it could not be told from the rest.
+            if matches!(field.kind, Kind::Json | Kind::String) {
+                sql.sql("::text");
+            }
+        });
+        sql.sql(")), '[]') FROM (");
+        rows.select(sql);
+        sql.sql(") AS ").name(alias);
+    }
+
+    fn column_type(&self, kind: Kind, id: IdKind) -> &'static str {
+        match (kind, id) {
+            (Kind::Id, IdKind::Serial) => "bigint",
+            (Kind::Id, IdKind::Uuid) => "uuid",
+            (Kind::Id | Kind::String, _) => "text",
+            // What JavaScript's numbers are.
+            (Kind::Number, _) => "double precision",
+            (Kind::BigInt, _) => "bigint",
+            (Kind::Boolean, _) => "boolean",
+            (Kind::Date, _) => "timestamptz",
+            (Kind::Json, _) => "jsonb",
+            (Kind::StringList, _) => "text[]",
+            (Kind::NumberList, _) => "double precision[]",
+        }
+    }
+
+    fn id_definition(&self, id: IdKind) -> &'static str {
+        match id {
+            IdKind::Text => "text NOT NULL PRIMARY KEY",
+            IdKind::Uuid => "uuid NOT NULL PRIMARY KEY DEFAULT gen_random_uuid()",
+            IdKind::Serial => "bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+            IdKind::Generated => {
+                "text NOT NULL PRIMARY KEY DEFAULT replace(gen_random_uuid()::text, '-', '')"
+            }
+        }
+    }
+}
+
+/// ` = ANY (list)`, or its opposite.
+fn list(sql: &mut Builder, term: Term, negated: bool, element: u32) {
+    sql.sql(if negated { " <> ALL (" } else { " = ANY (" })
+        .bind_as(term.slot, term.clause.kind, Role::Listed, array(element))
+        .sql(")");
+}
+
+fn array(element: u32) -> u32 {
+    types::array_of(element).unwrap_or(1009)
+}
