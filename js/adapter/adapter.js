@@ -22,6 +22,15 @@ import { inTransaction, runOn } from "./transactions.js";
  */
 
 /**
+ * Runs a callback in a transaction; `isolation` is only for those that are not nested.
+ *
+ * @callback Begin
+ * @param {(nested: Nested) => Promise<any>} callback
+ * @param {string} [isolation]
+ * @returns {Promise<any>}
+ */
+
+/**
  * @typedef {object} Settings
  * @property {boolean} usePlural
  * @property {import("@better-auth/core/db/adapter").DBAdapterDebugLogOption} debugLogs
@@ -46,7 +55,7 @@ export function createAdapter(native, settings, options, schemaSql) {
    * The adapter on a lane: the database itself, or an open transaction.
    *
    * @param {Run} run
-   * @param {(callback: (nested: Nested) => Promise<any>) => Promise<any>} begin
+   * @param {Begin} begin
    * @returns {any}
    */
   const adapterOn = (run, begin) => {
@@ -58,13 +67,21 @@ export function createAdapter(native, settings, options, schemaSql) {
     return { ...directMethods(operations, factory), transaction: transactions(begin) };
   };
 
-  /** @param {(callback: (nested: Nested) => Promise<any>) => Promise<any>} begin */
-  const transactions = (begin) => (/** @type {(adapter: DBAdapter) => Promise<any>} */ callback) =>
-    begin((nested) => callback(describe(adapterOn(nested.run, nested.nested.bind(nested)))));
+  /** @param {Begin} begin */
+  const transactions =
+    (begin) =>
+    (
+      /** @type {(adapter: DBAdapter) => Promise<any>} */ callback,
+      /** @type {string | undefined} */ isolation = undefined,
+    ) =>
+      begin(
+        (nested) => callback(describe(adapterOn(nested.run, nested.nested.bind(nested)))),
+        isolation,
+      );
 
   /**
    * @param {Run} run
-   * @param {(callback: (nested: Nested) => Promise<any>) => Promise<any>} begin
+   * @param {Begin} begin
    */
   const fromFactory = (run, begin) => {
     const operations = new Operations({ models, plans, naming: physical, run, trace: untraced });
@@ -85,8 +102,10 @@ export function createAdapter(native, settings, options, schemaSql) {
     })(withJoins(options));
   };
 
-  const begin = (/** @type {(nested: Nested) => Promise<any>} */ callback) =>
-    inTransaction(native, callback);
+  const begin = (
+    /** @type {(nested: Nested) => Promise<any>} */ callback,
+    /** @type {string | undefined} */ isolation = undefined,
+  ) => inTransaction(native, callback, isolation);
   /** @type {Run} */
   const run = (plan, values) => runOn(native, plan, values);
   const specification = fromFactory(run, begin);

@@ -34,6 +34,7 @@ const OPERATORS = new Set([
  * @property {boolean} or
  * @property {boolean} insensitive
  * @property {boolean} null
+ * @property {boolean} unique Whether no two rows have the same value.
  */
 
 /**
@@ -54,7 +55,7 @@ export function filterOf(where, fieldOf) {
   for (const condition of where ?? []) {
     const field = fieldOf(condition.field);
     const clause = clauseOf(condition, field);
-    filter.key += `${field.position}${clause.or ? "|" : "&"}${clause.operator}${clause.insensitive ? "~" : ""}${clause.null ? "0" : ""},`;
+    filter.key += `${field.position}${clause.or ? "|" : "&"}${clause.operator}${clause.insensitive ? "~" : ""}${clause.null ? "0" : ""}${clause.kind === field.kind ? "" : "."},`;
     filter.clauses.push(clause);
     filter.values.push(valueOf(condition.value, clause, field));
   }
@@ -72,12 +73,26 @@ function clauseOf({ operator = "eq", connector, mode, value }, field) {
   }
   return {
     column: field.column,
-    kind: field.kind,
+    kind: kindFor(value, field),
     operator,
     or: connector === "OR",
     insensitive: mode === "insensitive" && isText(value),
     null: value === null,
+    unique: field.unique,
   };
+}
+
+/**
+ * Columns of 64 bits are compared as what they are, unless with a fraction, which is no integer.
+ *
+ * @param {unknown} value
+ * @param {Field} field
+ */
+function kindFor(value, { kind }) {
+  const values = Array.isArray(value) ? value : [value];
+  const isFraction = (/** @type {unknown} */ item) =>
+    typeof item !== "bigint" && item !== null && !Number.isInteger(Number(item));
+  return kind === "bigInt" && values.some(isFraction) ? "number" : kind;
 }
 
 /** @param {unknown} value A string, or a list of nothing else. */

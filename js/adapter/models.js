@@ -26,6 +26,7 @@ import { BetterAuthError } from "@better-auth/core/error";
  * @property {number} position Place in its model; part of the keys that plans are found by.
  * @property {DBFieldAttribute} attributes
  * @property {boolean} numericId Whether it holds ids that the database counts.
+ * @property {boolean} unique Whether no two rows have the same value.
  */
 
 /** @param {DBFieldAttribute} attributes @returns {Kind} */
@@ -88,7 +89,8 @@ export class Model {
     const column = attributes.fieldName || name;
     const position = this.fields.size;
     const numericId = numericIds && kind === "id";
-    const field = { name, column, kind, position, attributes, numericId };
+    const unique = name === "id" || attributes.unique === true;
+    const field = { name, column, kind, position, attributes, numericId, unique };
     this.fields.set(name, field);
     this.columns.set(column, field);
     return field;

@@ -71,7 +71,7 @@ export class Operations {
     const input = this.#naming.input(this.#models, model, data, "create", forceAllowId);
     const { fields, values } = input instanceof Promise ? await input : input;
     const plan = this.#plan("create", model, `${positions(fields)};${select ?? ""}`, () =>
-      this.#writing(model, { set: columnsOf(fields) }, select),
+      this.#writing(model, { key: model.id.column, set: columnsOf(fields) }, select),
     );
     return this.#one("create", model, plan, values, select);
   }
@@ -107,7 +107,11 @@ export class Operations {
         model,
         {
           filter: filter.clauses,
-          sort: sort && { column: sort.column, descending },
+          sort: sort && {
+            column: sort.column,
+            descending,
+            nullable: sort !== model.id && sort.attributes.required === false,
+          },
           limit: true,
           offset: hasOffset,
         },
@@ -148,7 +152,11 @@ export class Operations {
     const { fields, values } = input instanceof Promise ? await input : input;
     if (fields.length === 0) return this.findOne({ model: name, where });
     const plan = this.#plan("update", model, `${positions(fields)};${filter.key}`, () =>
-      this.#writing(model, { set: columnsOf(fields), filter: filter.clauses }),
+      this.#writing(model, {
+        key: model.id.column,
+        set: columnsOf(fields),
+        filter: filter.clauses,
+      }),
     );
     return this.#one("update", model, plan, [...values, ...filter.values]);
   }

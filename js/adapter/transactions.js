@@ -16,10 +16,11 @@ import { unwrap } from "../native.js";
  * @template T
  * @param {Database} database
  * @param {(transaction: Nested) => Promise<T>} callback
+ * @param {string} [isolation] the server's default where it is not given
  * @returns {Promise<T>}
  */
-export async function inTransaction(database, callback) {
-  const handle = unwrap(database.beginNow()) ?? unwrap(await database.begin());
+export async function inTransaction(database, callback, isolation) {
+  const handle = unwrap(database.begin(isolation));
   return settle(
     new Nested(handle),
     callback,

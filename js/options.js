@@ -1,0 +1,180 @@
+// The options of nativeAdapter(), checked, and brought into the form that the core opens.
+
+import { invalidInput } from "./errors.js";
+import { addressOf, readUrl } from "./address.js";
+
+/** @typedef {{ expected: string, fits: (value: any) => boolean }} Check */
+
+/** @type {Check} */
+const MILLISECONDS = {
+  expected: "a whole number of milliseconds, less than 2^31",
+  fits: (value) => typeof value === "number" && value >= 0 && value === (value | 0),
+};
+/** @type {Check} */
+const TEXT = { expected: "a string", fits: (value) => typeof value === "string" };
+/** @type {Check} */
+const FLAG = { expected: "true or false", fits: (value) => typeof value === "boolean" };
+
+/** @param {...string} choices @returns {Check} */
+const oneOf = (...choices) => ({
+  expected: choices.map((choice) => `"${choice}"`).join(" or "),
+  fits: (value) => choices.includes(value),
+});
+
+/** @param {number} least @param {number} most @returns {Check} */
+const whole = (least, most) => ({
+  expected: `a whole number from ${least} to ${most}`,
+  fits: (value) => Number.isInteger(value) && value >= least && value <= most,
+});
+
+/** What an option is for: the adapter, one engine, or a server's address. */
+const GENERAL = {
+  usePlural: FLAG,
+  debugLogs: {
+    expected: "true, false or an object",
+    fits: (/** @type {any} */ value) =>
+      typeof value === "boolean" || (typeof value === "object" && value !== null),
+  },
+};
+
+const SQLITE = {
+  busyTimeoutMs: MILLISECONDS,
+  acquireTimeoutMs: MILLISECONDS,
+  synchronous: oneOf("normal", "full"),
+};
+
+const ADDRESS = {
+  host: TEXT,
+  port: whole(1, 65_535),
+  socket: TEXT,
+  user: TEXT,
+  password: TEXT,
+  database: TEXT,
+  tls: {
+    expected: "true, false, an sslmode or { mode, ca, cert, key, rejectUnauthorized }",
+    fits: (/** @type {any} */ value) =>
+      ["boolean", "string"].includes(typeof value) || (typeof value === "object" && value !== null),
+  },
+};
+
+/** @type {Record<string, Check & { default: unknown }>} */
+const SERVER = {
+  schema: { ...TEXT, default: null },
+  prepare: { ...FLAG, default: true },
+  applicationName: { ...TEXT, default: "better-auth-native" },
+  maxConnections: { ...whole(1, 10_000), default: 10 },
+  minConnections: { ...whole(0, 10_000), default: 0 },
+  maxWaiting: { ...whole(1, 1_000_000), default: 10_000 },
+  acquireTimeoutMs: { ...MILLISECONDS, default: 10_000 },
+  connectTimeoutMs: { ...MILLISECONDS, default: 10_000 },
+  connectRetryMs: { ...MILLISECONDS, default: 0 },
+  idleTimeoutMs: { ...MILLISECONDS, default: 300_000 },
+  maxLifetimeMs: { ...MILLISECONDS, default: 1_800_000 },
+  statementTimeoutMs: { ...MILLISECONDS, default: 30_000 },
+  primaryAfterWriteMs: { ...MILLISECONDS, default: 1_000 },
+};
+
+/** @type {Record<string, Check>} */
+const REPLICAS = {
+  replicas: {
+    expected: "a list of URLs or addresses",
+    fits: (value) =>
+      Array.isArray(value) &&
+      value.every((item) => typeof item === "string" || (typeof item === "object" && item !== null)),
+  },
+};
+
+const ENGINES = ["sqlite", "postgres", "mysql", "mariadb"];
+
+/**
+ * @param {unknown} given
+ * @returns {{ usePlural: boolean, debugLogs: any, engine: string }} `engine` is JSON for the core.
+ */
+export function readOptions(given) {
+  const options = typeof given === "string" ? { url: given } : given;
+  if (typeof options !== "object" || options === null || !("url" in options || "engine" in options)) {
+    throw invalidInput(
+      'nativeAdapter takes a URL such as "sqlite:./auth.db", { url, ...options } or { engine, host, ...options }',
+    );
+  }
+  const { url, engine: named, ...rest } = /** @type {Record<string, any>} */ (options);
+  if (url !== undefined && typeof url !== "string") {
+    throw invalidInput("the option url of nativeAdapter must be a string");
+  }
+  if (named !== undefined && !ENGINES.includes(named)) {
+    throw invalidInput(`the option engine of nativeAdapter must be one of ${ENGINES.join(", ")}`);
+  }
+  const { usePlural = false, debugLogs = false, ...own } = rest;
+  const parsed = readUrl(url, named);
+  const checks = parsed.engine === "sqlite" ? SQLITE : { ...ADDRESS, ...SERVER, ...REPLICAS };
+  check(rest, { ...GENERAL, ...checks }, parsed.engine);
+  const engine =
+    parsed.engine === "sqlite" ? { engine: "sqlite", url, ...own } : serverOptions(parsed, own);
+  return { usePlural, debugLogs, engine: JSON.stringify(engine) };
+}
+
+/**
+ * @param {Record<string, unknown>} options
+ * @param {Record<string, Check>} checks
+ * @param {string} engine
+ */
+function check(options, checks, engine) {
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(checks, name)) {
+      const known = ["url", "engine", ...Object.keys(checks)].join(", ");
+      throw invalidInput(`nativeAdapter has no option "${name}" for ${engine}; it has ${known}`);
+    }
+    const { expected, fits } = checks[name];
+    if (value !== undefined && !fits(value)) {
+      throw invalidInput(`the option ${name} of nativeAdapter must be ${expected}`);
+    }
+  }
+}
+
+/**
+ * Options override the parameters of the URL, which override the defaults.
+ *
+ * @param {import("./address.js").ParsedUrl} parsed
+ * @param {Record<string, any>} own
+ */
+function serverOptions(parsed, own) {
+  const { replicas = [], ...given } = own;
+  /** @type {Record<string, any>} */
+  const settings = {};
+  for (const [name, { default: otherwise, expected, fits }] of Object.entries(SERVER)) {
+    const value = given[name] ?? parsed.settings[name] ?? otherwise;
+    // What the URL says has not been checked yet.
+    if (value !== otherwise && !fits(value)) {
+      throw invalidInput(`the parameter for ${name} in the URL must be ${expected}`);
+    }
+    settings[name] = value;
+  }
+  const engine = parsed.engine === "postgres" ? "postgres" : "mysql";
+  const primary = addressOf(parsed, given);
+  return {
+    engine,
+    ...settings,
+    primary,
+    replicas: replicas.map((/** @type {string | Record<string, any>} */ replica) =>
+      replicaOf(replica, parsed, given),
+    ),
+  };
+}
+
+/**
+ * A replica has its own address; what it leaves out is the primary's.
+ *
+ * @param {string | Record<string, any>} replica
+ * @param {import("./address.js").ParsedUrl} primary
+ * @param {Record<string, any>} given
+ */
+function replicaOf(replica, primary, given) {
+  const { url, ...own } = typeof replica === "string" ? { url: replica } : replica;
+  check(own, ADDRESS, "a replica");
+  const parsed = readUrl(url, url === undefined ? primary.engine : undefined);
+  if ((parsed.engine === "postgres") !== (primary.engine === "postgres")) {
+    throw invalidInput("a replica must be a database of the same kind as the primary");
+  }
+  const { host, port, socket, ...shared } = { ...primary.address, ...given };
+  return addressOf({ ...parsed, address: { ...shared, ...parsed.address } }, own);
+}
