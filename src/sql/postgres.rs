@@ -181,10 +181,14 @@ impl Dialect for Postgres {
     fn fold(&self, sql: &mut Builder, inner: &mut dyn FnMut(&mut Builder)) {
         sql.sql("lower(");
         inner(sql);
-        if let Some(collation) = &self.folding {
-            sql.sql(" COLLATE ").name(collation);
-        }
-        sql.sql(")");
+        match &self.folding {
+            // Two collations that are spelled out may not meet.
+            Some(collation) => sql
+                .sql(" COLLATE ")
+                .name(collation)
+                .sql(") COLLATE \"C\""),
+            None => sql.sql(")"),
+        };
     }
 
     fn is_in(&self, sql: &mut Builder, term: Term, negated: bool) {
