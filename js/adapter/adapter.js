@@ -11,7 +11,7 @@ import { Models } from "./models.js";
 import { logical, physical } from "./naming.js";
 import { Operations } from "./operations.js";
 import { Plans } from "./plans.js";
-import { inTransaction, runOn } from "./transactions.js";
+import { inTransaction, runsOn } from "./transactions.js";
 
 /**
  * @typedef {import("@better-auth/core").BetterAuthOptions} BetterAuthOptions
@@ -106,8 +106,7 @@ export function createAdapter(native, settings, options, schemaSql) {
     /** @type {(nested: Nested) => Promise<any>} */ callback,
     /** @type {string | undefined} */ isolation = undefined,
   ) => inTransaction(native, callback, isolation);
-  /** @type {Run} */
-  const run = (plan, values) => runOn(native, plan, values);
+  const run = runsOn(native, native.runsInline);
   const specification = fromFactory(run, begin);
   const describe = (/** @type {any} */ methods) => ({
     id: specification.id,

@@ -20,18 +20,18 @@ import { unwrap } from "../native.js";
  * @returns {Promise<T>}
  */
 export async function inTransaction(database, callback, isolation) {
-  const handle = unwrap(database.begin(isolation));
+  const lane = laneOf(unwrap(database.begin(isolation)), database.runsInline);
   return settle(
-    new Nested(handle),
+    new Nested(lane),
     callback,
-    () => step(handle, "Commit", 0),
-    () => step(handle, "Rollback", 0),
+    () => lane.step("Commit", 0),
+    () => lane.step("Rollback", 0),
   );
 }
 
 /** A transaction, at some depth of nesting. */
 export class Nested {
-  #handle;
+  #lane;
   #parent;
   /** @type {number} */
   #depth;
@@ -40,11 +40,11 @@ export class Nested {
   #last = Promise.resolve();
 
   /**
-   * @param {Transaction} handle
+   * @param {TransactionLane} lane
    * @param {Nested} [parent]
    */
-  constructor(handle, parent) {
-    this.#handle = handle;
+  constructor(lane, parent) {
+    this.#lane = lane;
     this.#parent = parent;
     this.#depth = parent ? parent.#depth + 1 : 0;
   }
@@ -52,7 +52,7 @@ export class Nested {
   /** @type {Run} */
   run = (plan, values) => {
     this.#checkOpen();
-    return runOn(this.#handle, plan, values);
+    return this.#lane.run(plan, values);
   };
 
   /** What runs afterwards would become part of the transaction around it. */
@@ -94,28 +94,56 @@ export class Nested {
   async #inSavepoint(callback) {
     this.#checkOpen();
     const depth = this.#depth + 1;
-    await step(this.#handle, "Savepoint", depth);
+    const lane = this.#lane;
+    await lane.step("Savepoint", depth);
     return settle(
-      new Nested(this.#handle, this),
+      new Nested(lane, this),
       callback,
-      () => step(this.#handle, "Release", depth),
+      () => lane.step("Release", depth),
       async () => {
-        await step(this.#handle, "RollbackTo", depth);
-        await step(this.#handle, "Release", depth);
+        await lane.step("RollbackTo", depth);
+        await lane.step("Release", depth);
       },
     );
   }
 }
 
 /**
- * Runs a plan at once where that cannot wait, else off this thread.
+ * Runs plans on a database or a transaction: at once where that cannot wait, else off this thread.
  *
  * @param {Database | Transaction} handle
- * @param {import("./plans.js").Plan} plan
- * @param {unknown[]} values
+ * @param {boolean} inline Whether anything ever runs at once.
+ * @returns {Run}
  */
-export function runOn(handle, plan, values) {
-  return unwrap(handle.runNow(plan.id, values)) ?? handle.run(plan.id, values).then(unwrap);
+export function runsOn(handle, inline) {
+  /** @type {Run} */
+  const later = (plan, values) => handle.run(plan.id, values).then(unwrap);
+  if (!inline) return later;
+  return (plan, values) => unwrap(handle.runNow(plan.id, values)) ?? later(plan, values);
+}
+
+/**
+ * An open transaction: what runs in it, and what moves it along.
+ *
+ * @typedef {object} TransactionLane
+ * @property {Run} run
+ * @property {(name: "Commit" | "Rollback" | "Savepoint" | "Release" | "RollbackTo", depth: number) => Promise<void>} step
+ */
+
+/**
+ * @param {Transaction} handle
+ * @param {boolean} inline
+ * @returns {TransactionLane}
+ */
+function laneOf(handle, inline) {
+  return {
+    run: runsOn(handle, inline),
+    async step(name, depth) {
+      const named = /** @type {any} */ (name);
+      if (inline && unwrap(handle.stepNow(named, depth)) !== null) return;
+      unwrap(await handle.step(named, depth));
+    },
+  };
 }
 
 /**
@@ -139,14 +167,4 @@ async function settle(transaction, callback, keep, undo) {
   transaction.end();
   await keep();
   return result;
-}
-
-/**
- * @param {Transaction} handle
- * @param {"Commit" | "Rollback" | "Savepoint" | "Release" | "RollbackTo"} name
- * @param {number} depth
- */
-async function step(handle, name, depth) {
-  const named = /** @type {any} */ (name);
-  if (unwrap(handle.stepNow(named, depth)) === null) unwrap(await handle.step(named, depth));
 }

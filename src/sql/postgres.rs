@@ -49,7 +49,22 @@ impl Postgres {
             Kind::Date if types::is_moment(oid) => oid,
             Kind::Json | Kind::StringList | Kind::NumberList if oid == types::JSON => types::JSONB,
             _ if types::is_known(oid) => oid,
+            // NUMERIC; its text would have to agree in its last zero.
+            Kind::Number | Kind::BigInt => types::FLOAT8,
             _ => types::TEXT,
+        }
+    }
+
+    /// A column as text, as the server writes it out.
+    fn as_text(&self, sql: &mut Builder, column: &ColumnType, mut append: impl FnMut(&mut Builder)) {
+        if types::is_known(column.oid) || column.loose {
+            append(sql);
+            sql.sql("::text");
+        } else {
+            // A cast is another thing for some: that of an inet adds its netmask.
+            sql.sql("(to_json(");
+            append(sql);
+            sql.sql(") #>> '{}')");
         }
     }
 }
@@ -114,25 +129,34 @@ impl Dialect for Postgres {
     }
 
     fn compared_column(&self, sql: &mut Builder, term: Term) {
-        let (oid, known) = self
-            .column(term)
-            .map_or((0, true), |column| (column.oid, types::is_known(column.oid)));
-        term.column(sql);
-        if oid == types::JSON {
-            sql.sql("::jsonb");
-        } else if !known {
-            sql.sql("::text");
+        let is_number = matches!(term.clause.kind, Kind::Number | Kind::BigInt);
+        match self.column(term) {
+            Some(column) if column.oid == types::JSON => {
+                term.column(sql);
+                sql.sql("::jsonb");
+            }
+            Some(column) if !types::is_known(column.oid) && is_number => {
+                term.column(sql);
+                sql.sql("::float8");
+            }
+            Some(column) if !types::is_known(column.oid) => {
+                self.as_text(sql, column, |sql| term.column(sql));
+            }
+            _ => term.column(sql),
         }
     }
 
     fn text_column(&self, sql: &mut Builder, term: Term) {
         let oid = self.oid(term.table, &term.clause.column, term.clause.kind);
-        match term.clause.kind {
+        match (self.column(term), term.clause.kind) {
             // As the engines without arrays hold them.
-            Kind::StringList | Kind::NumberList if types::element_of(oid).is_some() => {
+            (_, Kind::StringList | Kind::NumberList) if types::element_of(oid).is_some() => {
                 sql.sql("to_json(");
                 term.column(sql);
                 sql.sql(")::text");
+            }
+            (Some(column), _) if !types::is_text(oid) => {
+                self.as_text(sql, column, |sql| term.column(sql));
             }
             _ => {
                 term.column(sql);
@@ -248,12 +272,12 @@ impl Dialect for Postgres {
     }
 
     fn selected(&self, sql: &mut Builder, qualifier: &str, table: &str, field: &Field) {
-        sql.column(qualifier, &field.column);
-        let known = self
-            .column_of(table, &field.column)
-            .is_none_or(|column| types::is_known(column.oid));
-        if !known {
-            sql.sql("::text");
+        let append = |sql: &mut Builder| {
+            sql.column(qualifier, &field.column);
+        };
+        match self.column_of(table, &field.column) {
+            Some(column) if !types::is_known(column.oid) => self.as_text(sql, column, append),
+            _ => append(sql),
         }
     }
 

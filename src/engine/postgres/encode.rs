@@ -25,11 +25,13 @@ pub fn bind(statement: &Statement, values: &[Value]) -> Result<PgArguments> {
             value: &values[parameter.slot],
         };
         arguments.add(bound).map_err(|error| {
-            let error = match error.downcast::<Error>() {
-                Ok(error) => *error,
-                Err(other) => Error::new(Code::Internal, "a value cannot be sent").with_cause(other),
+            let (code, why) = match error.downcast::<Unfit>() {
+                Ok(unfit) => (Code::InvalidInput, unfit.0),
+                Err(_) => (Code::Internal, "a value cannot be sent"),
             };
-            error.with_table(&statement.table)
+            let (operation, table) = (statement.operation, &statement.table);
+            Error::new(code, format!("{operation} on \"{table}\" failed: {why}"))
+                .with_table(table)
         })?;
     }
     Ok(arguments)
@@ -66,7 +68,7 @@ impl Encode<'_, Postgres> for Bound<'_> {
                 buffer.truncate(start);
                 Ok(IsNull::Yes)
             }
-            Err(Unfit(why)) => Err(Box::new(Error::invalid_input(why))),
+            Err(unfit) => Err(Box::new(unfit)),
         }
     }
 
@@ -76,6 +78,8 @@ impl Encode<'_, Postgres> for Bound<'_> {
 }
 
 /// Why a value does not fit its type.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 struct Unfit(&'static str);
 
 type Encoded = Result<IsNull, Unfit>;

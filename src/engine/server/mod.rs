@@ -37,6 +37,8 @@ use crate::value::Value;
 /// The server's own limit comes first and says more; this one is for servers that do not answer.
 const GRACE: Duration = Duration::from_secs(2);
 
+const PATIENCE: Duration = Duration::from_secs(30);
+
 pub struct Server<D: Driver> {
     gate: Gate,
     primary: Pool<D>,
@@ -97,7 +99,7 @@ impl<D: Driver> Server<D> {
 
     /// Tries again what the server did not do, and reads whose connection was dead.
     async fn run_on(&self, pool: &Pool<D>, plan: &Plan<D>, values: &[Value]) -> Result<Rows> {
-        let mut backoff = Backoff::new(self.statement_timeout);
+        let mut backoff = Backoff::new(self.patience());
         let mut renewed = false;
         loop {
             let mut lease = pool.lease(plan.operation).await?;
@@ -119,6 +121,15 @@ impl<D: Driver> Server<D> {
             if !again {
                 return Err(failure.error);
             }
+        }
+    }
+
+    /// How long conflicts with other transactions are tried again.
+    fn patience(&self) -> Duration {
+        if self.statement_timeout.is_zero() {
+            PATIENCE
+        } else {
+            self.statement_timeout
         }
     }
 
