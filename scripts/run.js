@@ -35,9 +35,17 @@ const tasks = {
       // After the addon, because its build generates binding.d.ts.
       await step("types", () => node(packageBin("typescript", "tsc"), ["-p", "tsconfig.json"]));
     }
+    await step("servers", installServers);
     await step("vitest", () => node(packageBin("vitest"), ["run", ...args]));
   },
 };
+
+/** The database servers that the tests start. */
+async function installServers() {
+  // Not before node_modules is there.
+  const { install } = await import("../__test__/servers/index.js");
+  await install();
+}
 
 /** The `engines` of package.json, in words a newcomer can act on. */
 function checkNode() {

@@ -1,0 +1,19 @@
+// Who may log in to the servers.
+
+/** An ordinary user, who may make databases. */
+export const user = "tester";
+
+/** Of everybody. Not what a URL can hold as it is. */
+export const password = "open:sesame?";
+
+/** A database that is there from the start. */
+export const database = "tester";
+
+/**
+ * @param {string} scheme
+ * @param {string} name of the user
+ * @param {number} port
+ */
+export function urlOf(scheme, name, port) {
+  return `${scheme}://${name}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
+}

@@ -1,0 +1,28 @@
+// Free ports on loopback.
+
+import { once } from "node:events";
+import { createServer } from "node:net";
+
+/**
+ * Below the ports that systems give to outgoing connections: while a server restarts, nobody takes
+ * its port, and a client that tries to connect cannot meet itself there.
+ */
+export async function freePort() {
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 20_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+/** @param {number} port */
+async function isFree(port) {
+  const server = createServer().listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}

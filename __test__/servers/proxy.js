@@ -1,0 +1,191 @@
+// A TCP proxy before a server, whose connections fail when a test says so.
+
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import { freePort } from "./port.js";
+
+/** @param {string} serverUrl */
+export async function startProxy(serverUrl) {
+  const port = await freePort();
+  const server = new URL(serverUrl);
+  /** @type {Set<Link>} */
+  const links = new Set();
+  /** @type {Moment[]} */
+  const moments = [];
+  const state = { made: 0, delay: 0, frozen: Promise.resolve(), thaw: () => {} };
+  let listener = await listen();
+
+  async function listen() {
+    const listening = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+      const to = { host: server.hostname, port: Number(server.port) };
+      const link = new Link(client, to, state, moments);
+      state.made += 1;
+      links.add(link);
+      link.closed.then(() => links.delete(link));
+    });
+    listening.listen(port, "127.0.0.1").unref();
+    await once(listening, "listening");
+    return listening;
+  }
+
+  /** @param {Moment["before"]} before @param {string} containing */
+  const cutBefore = (before, containing) =>
+    /** @type {Promise<void>} */ (
+      new Promise((done) => {
+        moments.push({ before, containing, done });
+      })
+    );
+
+  const proxy = {
+    /** The server's, through the proxy. */
+    url: Object.assign(new URL(serverUrl), { hostname: "127.0.0.1", port: `${port}` }).href,
+    port,
+
+    /** Connections: made since the start, and open now. */
+    get connections() {
+      return { made: state.made, open: links.size };
+    },
+
+    /** Ends every connection; by a reset if told so. @param {{ reset?: boolean }} [how] */
+    cut({ reset = false } = {}) {
+      for (const link of links) link.cut(reset);
+    },
+
+    /** Passes no bytes on, in either direction. */
+    freeze() {
+      proxy.thaw();
+      state.frozen = new Promise((thaw) => {
+        state.thaw = thaw;
+      });
+    },
+
+    thaw() {
+      state.thaw();
+    },
+
+    /** Passes bytes on that much later, in either direction. @param {number} ms */
+    delay(ms) {
+      state.delay = ms;
+    },
+
+    /** Takes no new connections, as a server does that is down. */
+    refuse() {
+      listener.close();
+    },
+
+    async accept() {
+      if (!listener.listening) listener = await listen();
+    },
+
+    /**
+     * Ends the connection on which a client next sends something with this text, before the server
+     * gets it.
+     *
+     * @param {string} [containing]
+     */
+    cutBeforeRequest: (containing = "") => cutBefore("request", containing),
+
+    /**
+     * Ends the connection on which a client next sends something with this text, when the server
+     * has answered it and before the client gets the answer.
+     *
+     * @param {string} [containing]
+     */
+    cutBeforeAnswer: (containing = "") => cutBefore("answer", containing),
+
+    async stop() {
+      listener.close();
+      proxy.cut();
+      proxy.thaw();
+    },
+  };
+  return proxy;
+}
+
+/**
+ * When to end a connection.
+ *
+ * @typedef {object} Moment
+ * @property {"request" | "answer"} before
+ * @property {string} containing
+ * @property {() => void} done
+ */
+
+/** A connection of a client, and the one to the server behind it. */
+class Link {
+  #client;
+  #server;
+  #moments;
+  /** @type {Moment | undefined} whose answer is awaited */
+  #asked;
+
+  /**
+   * @param {import("node:net").Socket} client
+   * @param {{ host: string, port: number }} server
+   * @param {{ delay: number, frozen: Promise<void> }} state
+   * @param {Moment[]} moments
+   */
+  constructor(client, server, state, moments) {
+    this.#client = client;
+    this.#server = connect({ ...server, allowHalfOpen: true, noDelay: true });
+    this.#moments = moments;
+    pass(this.#client, this.#server, state, (bytes) => this.#request(bytes));
+    pass(this.#server, this.#client, state, (bytes) => this.#answer(bytes));
+    this.closed = Promise.all([closed(this.#client), closed(this.#server)]);
+  }
+
+  cut(reset = false) {
+    if (reset) this.#client.resetAndDestroy();
+    else this.#client.destroy();
+    this.#server.destroy();
+    this.#asked?.done();
+  }
+
+  /** @param {Buffer} bytes */
+  #request(bytes) {
+    const at = this.#moments.findIndex(({ containing }) => bytes.includes(containing));
+    const [moment] = at < 0 ? [] : this.#moments.splice(at, 1);
+    if (moment?.before === "request") {
+      this.cut();
+      moment.done();
+      return;
+    }
+    this.#asked ??= moment;
+    this.#server.write(bytes);
+  }
+
+  /** @param {Buffer} bytes */
+  #answer(bytes) {
+    if (this.#asked === undefined) this.#client.write(bytes);
+    else this.cut();
+  }
+}
+
+/**
+ * @param {import("node:net").Socket} from
+ * @param {import("node:net").Socket} to
+ * @param {{ delay: number, frozen: Promise<void> }} state
+ * @param {(bytes: Buffer) => void} take
+ */
+function pass(from, to, state, take) {
+  let passed = Promise.resolve();
+  const next = (/** @type {() => void} */ step) => {
+    const due = performance.now() + state.delay;
+    passed = passed.then(async () => {
+      if (due > performance.now()) await setTimeout(due - performance.now());
+      await state.frozen;
+      step();
+    });
+  };
+  from.on("data", (bytes) => next(() => take(bytes)));
+  from.on("end", () => next(() => to.end()));
+  from.on("close", () => next(() => to.destroy()));
+}
+
+/**
+ * When it is, and whether by an error or not.
+ *
+ * @param {import("node:net").Socket} socket
+ */
+const closed = (socket) => new Promise((done) => socket.on("error", () => {}).once("close", done));
