@@ -175,7 +175,7 @@ test("no server outlives the process that started it", async () => {
     import { start } from ${JSON.stringify(import.meta.resolve("./servers/postgres.js"))};
     const { url, directory } = await start();
     console.log(JSON.stringify({ url, directory }));
-    setInterval(() => {}, 1_000_000);`;
+    process.stdin.resume();`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", start]);
   const [said] = await once(child.stdout, "data");
   const { url, directory } = JSON.parse(said);

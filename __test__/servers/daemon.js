@@ -101,6 +101,8 @@ export async function startDaemon(daemon) {
     child.ref();
     child.kill(signal);
     await exit;
+    // Its process group: scripts it has started, which may not notice.
+    if (child.pid !== undefined) killIfThere(-child.pid);
     guard(directory, {});
   }
 
@@ -147,11 +149,11 @@ function children(pid) {
   }
 }
 
-/** @param {number} pid */
+/** @param {number} pid or, negative, a process group */
 function killIfThere(pid) {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It has noticed the crash itself.
+    // It has ended by itself.
   }
 }

@@ -10,6 +10,9 @@ import { findFolder, run } from "./program.js";
 /** Its size decides how quickly a data directory is copied. */
 const LOG = { "innodb-log-file-size": "8M" };
 
+/** As Debian configures it; without configuration it takes latin1. */
+const CHARACTERS = { "character-set-server": "utf8mb4", "collation-server": "utf8mb4_general_ci" };
+
 /** The folder above the programs, MariaDB's own `basedir`, and what they need to run. */
 async function programs() {
   const bin = findFolder("mariadbd", ["/usr/sbin"]);
@@ -24,7 +27,7 @@ async function programs() {
 export async function prepare() {
   const { base, daemon, env } = await programs();
   const version = await run([daemon, "--no-defaults", "--version"], { env });
-  const settings = { basedir: base, ...LOG };
+  const settings = { basedir: base, ...LOG, ...CHARACTERS };
   const made = await cached("mariadb-data", [version, settings, firstSql], async (folder) => {
     const sql = join(folder, "first.sql");
     await writeFile(sql, firstSql);

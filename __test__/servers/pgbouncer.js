@@ -55,7 +55,6 @@ export async function start(server, { settings = {} } = {}) {
     command: [command, config],
     directory,
     env,
-    shutDownSignal: "SIGINT",
     answers: () => answers(directory, port, "pgbouncer"),
   });
   return {

@@ -162,7 +162,8 @@ async function tlsSettings(directory, { cert, key, ca }) {
  * @param {string} database
  */
 export async function answers(directory, port, database) {
-  const client = new pg.Client({ host: directory, port, user: ADMINISTRATOR, password, database });
+  const account = { user: ADMINISTRATOR, password, database };
+  const client = new pg.Client({ host: directory, port, ...account, connectionTimeoutMillis: 5_000 });
   try {
     await client.connect();
   } finally {

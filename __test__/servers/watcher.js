@@ -20,9 +20,10 @@ await Promise.all([...left.values()].map(clear));
 async function clear({ directory, pid, signal = "SIGKILL" }) {
   if (pid !== undefined && send(pid, signal)) {
     for (let waited = 0; waited < 5_000 && send(pid, 0); waited += 50) await setTimeout(50);
-    send(pid, "SIGKILL");
+    // Its process group.
+    send(-pid, "SIGKILL");
   }
-  // Once more for what the server's own processes have still written.
+  // Its processes may still be writing for a moment.
   await rm(directory, { recursive: true, force: true, maxRetries: 10 });
 }
 

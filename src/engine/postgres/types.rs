@@ -17,7 +17,7 @@ pub const TIMESTAMPTZ: u32 = 1184;
 pub const UUID: u32 = 2950;
 pub const JSONB: u32 = 3802;
 
-const ARRAYS: [(u32, u32); 13] = [
+const ARRAYS: [(u32, u32); 14] = [
     (BOOL, 1000),
     (INT2, 1005),
     (INT4, 1007),
@@ -27,6 +27,7 @@ const ARRAYS: [(u32, u32); 13] = [
     (INT8, 1016),
     (FLOAT4, 1021),
     (FLOAT8, 1022),
+    (DATE, 1182),
     (TIMESTAMP, 1115),
     (TIMESTAMPTZ, 1185),
     (UUID, 2951),
@@ -47,7 +48,7 @@ pub fn element_of(array: u32) -> Option<u32> {
 
 /// Whether values of that type are bound and read as they are.
 pub fn is_known(oid: u32) -> bool {
-    matches!(oid, JSON | DATE) || array_of(oid).is_some() || element_of(oid).is_some()
+    oid == JSON || array_of(oid).is_some() || element_of(oid).is_some()
 }
 
 /// Whether its values are text, compared letter for letter unless the collation says otherwise.
