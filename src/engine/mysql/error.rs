@@ -78,6 +78,11 @@ pub fn duplicate_key(error: &sqlx::Error) -> Option<&str> {
     key(told.message())
 }
 
+/// Whether the server knows no such user with such a password.
+pub fn is_access_denied(error: &sqlx::Error) -> bool {
+    told(error).is_some_and(|told| told.number() == 1045)
+}
+
 fn told(error: &sqlx::Error) -> Option<&MySqlDatabaseError> {
     match error {
         sqlx::Error::Database(told) => told.try_downcast_ref(),

@@ -26,6 +26,8 @@ pub struct MySql {
     options: MySqlConnectOptions,
     name: String,
     prepare: bool,
+    /// Whether it is reached by a Unix socket, without TLS.
+    by_open_socket: bool,
     /// What makes a new session, and reads what kind of server it is with.
     session: String,
 }
@@ -85,7 +87,20 @@ impl MySql {
             options,
             name: address.name("MySQL"),
             prepare: config.prepare,
+            by_open_socket: address.socket.is_some() && tls.mode == TlsMode::Disable,
             session: session(config.statement_timeout()),
+        }
+    }
+
+    /// By a socket, a server takes a password that it has not in its memory as it is, and sqlx
+    /// sends it so over TLS alone.
+    async fn reach(&self) -> sqlx::Result<MySqlConnection> {
+        match self.options.connect().await {
+            Err(refused) if self.by_open_socket && error::is_access_denied(&refused) => {
+                let sealed = self.options.clone().ssl_mode(MySqlSslMode::Preferred);
+                sealed.connect().await
+            }
+            result => result,
         }
     }
 
@@ -148,7 +163,7 @@ impl Driver for MySql {
 
     async fn connect(&self) -> Result<Connection, Failure> {
         let unreachable = |error| error::from_connect(&error, &self.name);
-        let mut raw = self.options.connect().await.map_err(unreachable)?;
+        let mut raw = self.reach().await.map_err(unreachable)?;
         let session = sqlx::raw_sql(AssertSqlSafe(self.session.as_str()));
         let rows = raw.fetch_all(session).await.map_err(unreachable)?;
         let is_set = |index| -> sqlx::Result<bool> {
@@ -307,9 +322,26 @@ fn column_type(row: &MySqlRow) -> ColumnType {
         collation: types::collation(text(row, 3).ok().as_deref()),
         expression: expression
             .filter(|_| extra.contains("DEFAULT_GENERATED"))
-            // The catalogue escapes the quotes of literals.
-            .map(|expression| expression.replace("\\'", "'")),
+            .map(|expression| unescaped(&expression)),
     }
+}
+
+/// An expression as SQL has it: the catalogue writes it as if it were inside of quotes.
+fn unescaped(expression: &str) -> String {
+    let mut sql = String::with_capacity(expression.len());
+    let mut characters = expression.chars();
+    while let Some(character) = characters.next() {
+        sql.push(match character {
+            '\\' => match characters.next() {
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some(escaped) => escaped,
+                None => '\\',
+            },
+            _ => character,
+        });
+    }
+    sql
 }
 
 /// The schema, where it is told, and the name of a table.
@@ -323,4 +355,29 @@ fn qualified(table: &str) -> (Option<&str>, &str) {
 /// A cell of the catalogue, whatever type the server takes it for.
 fn text(row: &MySqlRow, index: usize) -> sqlx::Result<String> {
     row.try_get_unchecked(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_expressions_are_read_as_they_were_written() {
+        let told = r"concat(_utf8mb4\'it\\\'s \',uuid(),_utf8mb4\'a\\\\b\')";
+        let expected = r"concat(_utf8mb4'it\'s ',uuid(),_utf8mb4'a\\b')";
+        assert_eq!(unescaped(told), expected);
+    }
+
+    #[test]
+    fn limits_are_in_milliseconds_for_mysql_and_in_seconds_for_mariadb() {
+        let sql = session(Duration::from_millis(1_500));
+        for part in [
+            "innodb_lock_wait_timeout = 2",
+            "/*!80000 , max_execution_time = 1500 */",
+            "/*M!100100 , max_statement_time = 1.5 */",
+        ] {
+            assert!(sql.contains(part), "{sql}");
+        }
+        assert!(!session(Duration::ZERO).contains("timeout"));
+    }
 }
