@@ -3,10 +3,13 @@
 //! Which texts are equal is the collation's business here, and the usual ones ignore case, accents
 //! or spaces at the end. Comparisons are made on the bytes, beside one that an index serves.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::dialect::{Dialect, FirstMatch, JoinedRows, NewId, Piece, Write, quote_with};
-use super::{Builder, Field, Term};
+use super::dialect::{
+    ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Piece, Write, quote_with,
+};
+use super::{Builder, Field, Literal, Term};
 use crate::engine::Role;
 use crate::engine::mysql::listing::OPENING;
 use crate::engine::mysql::types::{self, Collation, ColumnType};
@@ -301,25 +304,131 @@ impl Dialect for MySql {
         }
     }
 
-    fn column_type(&self, kind: Kind, id: IdKind) -> &'static str {
-        match (kind, id) {
+    fn column_type(&self, ColumnUse { kind, id, key }: ColumnUse) -> Cow<'static, str> {
+        let name = match (kind, id) {
             (Kind::Id, IdKind::Serial) | (Kind::BigInt, _) => "bigint",
-            (Kind::Id, _) => "varchar(255)",
-            (Kind::String, _) => "longtext",
+            (Kind::Id | Kind::String, _) => return self.text_type(kind, key).into(),
             // What JavaScript's numbers are.
             (Kind::Number, _) => "double",
             (Kind::Boolean, _) => "boolean",
+            // Not `timestamp`, which ends in 2038 and may update itself.
             (Kind::Date, _) => "datetime(3)",
             (Kind::Json | Kind::StringList | Kind::NumberList, _) => "json",
+        };
+        name.into()
+    }
+
+    fn id_definition(&self, id: IdKind) -> Cow<'static, str> {
+        if id == IdKind::Serial {
+            return "bigint NOT NULL PRIMARY KEY AUTO_INCREMENT".into();
+        }
+        let mut definition = self.text_type(Kind::Id, None);
+        definition.push_str(" NOT NULL PRIMARY KEY");
+        if id == IdKind::Generated {
+            definition.push_str(" DEFAULT (uuid())");
+        }
+        definition.into()
+    }
+
+    /// Columns of long text take expressions only.
+    fn default_value(&self, literal: &Literal) -> String {
+        match literal {
+            Literal::Boolean(boolean) => boolean.to_string(),
+            Literal::Number(number) => number.to_string(),
+            Literal::Text(text) => format!("({})", self.text_literal(text)),
         }
     }
 
-    fn id_definition(&self, id: IdKind) -> &'static str {
-        match id {
-            IdKind::Text | IdKind::Uuid => "varchar(255) NOT NULL PRIMARY KEY",
-            IdKind::Serial => "bigint NOT NULL PRIMARY KEY AUTO_INCREMENT",
-            IdKind::Generated => "varchar(255) NOT NULL PRIMARY KEY DEFAULT (uuid())",
+    /// Whether a backslash stands for itself is a setting, and what other letters are is the
+    /// business of whoever runs a script.
+    fn text_literal(&self, text: &str) -> String {
+        if text
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~' if byte != b'\\'))
+        {
+            return format!("'{}'", text.replace('\'', "''"));
         }
+        let bytes = text.bytes().map(|byte| format!("{byte:02X}"));
+        format!("_utf8mb4 X'{}'", bytes.collect::<String>())
+    }
+
+    /// With the collation, because columns that others add later take it from the table, and must
+    /// be able to refer to these.
+    fn table_options(&self) -> &'static str {
+        if self.mariadb {
+            " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin"
+        } else {
+            " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_bin"
+        }
+    }
+
+    /// A statement that fails leaves those before it, so the fewer the better.
+    fn indexes_with_table(&self) -> bool {
+        true
+    }
+
+    fn key_prefix(&self, characters: u64, key: Key) -> Option<usize> {
+        let share = share(key);
+        (characters > share as u64).then_some(share)
+    }
+
+    /// Texts have to have the same collation, and what is indexed by a part only cannot refer.
+    fn can_refer(&self, from: &str, to: &str) -> bool {
+        match (comparison(from), comparison(to)) {
+            (Some(from), Some(to)) => from == to,
+            _ => false,
+        }
+    }
+
+    fn same_name(&self, one: &str, other: &str) -> bool {
+        one.to_lowercase() == other.to_lowercase()
+    }
+}
+
+impl MySql {
+    /// Texts are equal here as they are in the other databases: letter for letter, and spaces at
+    /// the end count.
+    fn text_type(&self, kind: Kind, key: Option<Key>) -> String {
+        let collation = if self.mariadb {
+            "utf8mb4_nopad_bin"
+        } else {
+            "utf8mb4_0900_bin"
+        };
+        match key {
+            None if kind == Kind::String => format!("longtext COLLATE {collation}"),
+            _ => {
+                let length = key.map_or(KEY_LENGTH, share).min(KEY_LENGTH);
+                format!("varchar({length}) COLLATE {collation}")
+            }
+        }
+    }
+}
+
+/// Characters of a column that is part of an index, where there is room.
+const KEY_LENGTH: usize = 255;
+
+/// How many characters of each text an index has room for, of four bytes each.
+fn share(key: Key) -> usize {
+    const BYTES: usize = 3072;
+    let left = BYTES.saturating_sub(key.others * 16);
+    left / 4 / key.texts.max(1)
+}
+
+/// By what a foreign key compares columns of that type; none where it cannot.
+fn comparison(column_type: &str) -> Option<String> {
+    let (name, collation) = match column_type.split_once(" COLLATE ") {
+        Some((text, collation)) => (text, Some(collation)),
+        None => (column_type, None),
+    };
+    let bare = name.split('(').next().unwrap_or(name);
+    match collation {
+        _ if bare.contains("text") || bare.contains("blob") || bare == "json" => None,
+        Some(collation) => Some(collation.to_owned()),
+        // The width that integers are shown with does not count.
+        None => Some(match name.split_once(')') {
+            Some((_, rest)) => format!("{bare}{rest}"),
+            None => name.to_owned(),
+        }),
     }
 }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
-pub use driver::{Driver, Executed, Isolation, Tables};
+pub use driver::{Driver, Executed, Isolation, Tables, Texts};
 pub use config::{Address, Config, Tls, TlsMode};
 pub use failure::{Failure, Fate, lost, why_unreachable};
 pub use plan::Plan;
@@ -350,10 +350,12 @@ impl<D: Driver> Server<D> {
 
     /// A connection of its own, beside the pool.
     pub async fn connect(&self) -> Result<D::Connection> {
-        self.driver()
-            .connect()
-            .await
-            .map_err(|failure| failure.error)
+        self.primary.connect().await
+    }
+
+    /// How long callers wait for their turn.
+    pub fn acquire_timeout(&self) -> Duration {
+        self.primary.limits().acquire
     }
 
     /// Waits for what is in flight, then closes every connection.
