@@ -30,8 +30,7 @@ pub fn bind(statement: &Statement, values: &[Value]) -> Result<PgArguments> {
                 Err(_) => (Code::Internal, "a value cannot be sent"),
             };
             let (operation, table) = (statement.operation, &statement.table);
-            Error::new(code, format!("{operation} on \"{table}\" failed: {why}"))
-                .with_table(table)
+            Error::new(code, format!("{operation} on \"{table}\" failed: {why}")).with_table(table)
         })?;
     }
     Ok(arguments)
@@ -175,9 +174,10 @@ fn array(element: u32, value: &Value, buffer: &mut Vec<u8>) -> Encoded {
         let item = match item {
             serde_json::Value::Null => Value::Null,
             serde_json::Value::Bool(boolean) => Value::Boolean(*boolean),
-            serde_json::Value::Number(number) => number
-                .as_i64()
-                .map_or_else(|| Value::Real(number.as_f64().unwrap_or(0.0)), Value::Integer),
+            serde_json::Value::Number(number) => number.as_i64().map_or_else(
+                || Value::Real(number.as_f64().unwrap_or(0.0)),
+                Value::Integer,
+            ),
             serde_json::Value::String(text) => Value::Text(text.clone()),
             nested => Value::Text(nested.to_string()),
         };
