@@ -25,7 +25,8 @@ pub fn from_server(error: &sqlx::Error, attempt: &str) -> Failure {
         return lost(error, attempt);
     };
     let (code, fate, why) = classify(told);
-    let mut error = Error::new(code, format!("{attempt} failed: {why}")).with_sql_state(told.code());
+    let mut error =
+        Error::new(code, format!("{attempt} failed: {why}")).with_sql_state(told.code());
     error.table = told.table().map(ToOwned::to_owned);
     error.column = told
         .column()
@@ -35,8 +36,7 @@ pub fn from_server(error: &sqlx::Error, attempt: &str) -> Failure {
     if !told.code().starts_with("22") {
         error = error.with_cause(told.message());
     }
-    let undone = matches!(code, Code::StatementTimeout | Code::ConnectionLost);
-    if undone || fate == Fate::Turned {
+    if code == Code::StatementTimeout || fate == Fate::Turned {
         error = error.retryable();
     }
     Failure { error, fate }
@@ -56,9 +56,14 @@ pub fn from_connect(error: &sqlx::Error, server: &str) -> Failure {
         Some(_) => ("it refuses the connection", false),
         None => crate::engine::server::why_unreachable(error),
     };
-    let mut failed = Error::new(Code::ConnectFailed, format!("cannot connect to {server}: {why}"));
+    let mut failed = Error::new(
+        Code::ConnectFailed,
+        format!("cannot connect to {server}: {why}"),
+    );
     failed = match told {
-        Some(told) => failed.with_sql_state(told.code()).with_cause(told.message()),
+        Some(told) => failed
+            .with_sql_state(told.code())
+            .with_cause(told.message()),
         None => failed.with_cause(error),
     };
     if passing {
@@ -154,7 +159,13 @@ fn classify(told: &PgDatabaseError) -> (Code, Fate, String) {
             Fate::Refused,
             "a value is too long for an index".to_owned(),
         ),
-        code if fatal || code.starts_with("57P") || code.starts_with("08") => (
+        // The words of a pooler that has lost the server, whatever that did before.
+        code if code.starts_with("08") => (
+            Code::ConnectionLost,
+            Fate::Lost,
+            "its connection broke; whether it was carried out is not known".to_owned(),
+        ),
+        code if fatal || code.starts_with("57P") => (
             Code::ConnectionLost,
             Fate::Turned,
             "the server ended the connection".to_owned(),
@@ -164,18 +175,24 @@ fn classify(told: &PgDatabaseError) -> (Code, Fate, String) {
             Fate::Refused,
             "a value does not fit the type of its column".to_owned(),
         ),
-        code if ["53", "58", "XX"].iter().any(|class| code.starts_with(class)) => (
-            Code::StorageFailed,
-            Fate::Refused,
-            "the server is out of a resource, or its storage fails".to_owned(),
-        ),
+        code if ["53", "58", "XX"]
+            .iter()
+            .any(|class| code.starts_with(class)) =>
+        {
+            (
+                Code::StorageFailed,
+                Fate::Refused,
+                "the server is out of a resource, or its storage fails".to_owned(),
+            )
+        }
         _ => (
             Code::Internal,
             Fate::Refused,
             "the server refuses it".to_owned(),
         ),
     };
-    (code, if fatal { Fate::Turned } else { fate }, why)
+    let ended = fatal && fate != Fate::Lost;
+    (code, if ended { Fate::Turned } else { fate }, why)
 }
 
 /// The first column of `Key (email)=(...) already exists.`; what follows it are values.
