@@ -13,7 +13,7 @@ export async function startProxy(serverUrl) {
   const links = new Set();
   /** @type {Moment[]} */
   const moments = [];
-  const state = { made: 0, delay: 0, frozen: Promise.resolve(), thaw: () => {} };
+  const state = { made: 0, requests: 0, delay: 0, frozen: Promise.resolve(), thaw: () => {} };
   let listener = await listen();
 
   async function listen() {
@@ -45,6 +45,11 @@ export async function startProxy(serverUrl) {
     /** Connections: made since the start, and open now. */
     get connections() {
       return { made: state.made, open: links.size };
+    },
+
+    /** How many times a client has sent something, be it a statement or a greeting. */
+    get requests() {
+      return state.requests;
     },
 
     /** Ends every connection; by a reset if told so. @param {{ reset?: boolean }} [how] */
@@ -123,14 +128,17 @@ class Link {
   /**
    * @param {import("node:net").Socket} client
    * @param {{ host: string, port: number }} server
-   * @param {{ delay: number, frozen: Promise<void> }} state
+   * @param {{ requests: number, delay: number, frozen: Promise<void> }} state
    * @param {Moment[]} moments
    */
   constructor(client, server, state, moments) {
     this.#client = client;
     this.#server = connect({ ...server, allowHalfOpen: true, noDelay: true });
     this.#moments = moments;
-    pass(this.#client, this.#server, state, (bytes) => this.#request(bytes));
+    pass(this.#client, this.#server, state, (bytes) => {
+      state.requests += 1;
+      this.#request(bytes);
+    });
     pass(this.#server, this.#client, state, (bytes) => this.#answer(bytes));
     this.closed = Promise.all([closed(this.#client), closed(this.#server)]);
     this.closed.then(() => this.#moment?.done());

@@ -36,8 +36,7 @@ pub fn from_server(error: &sqlx::Error, attempt: &str) -> Failure {
     if !told.code().starts_with("22") {
         error = error.with_cause(told.message());
     }
-    let undone = matches!(code, Code::StatementTimeout | Code::ConnectionLost);
-    if undone || fate == Fate::Turned {
+    if code == Code::StatementTimeout || fate == Fate::Turned {
         error = error.retryable();
     }
     Failure { error, fate }
@@ -160,7 +159,13 @@ fn classify(told: &PgDatabaseError) -> (Code, Fate, String) {
             Fate::Refused,
             "a value is too long for an index".to_owned(),
         ),
-        code if fatal || code.starts_with("57P") || code.starts_with("08") => (
+        // The words of a pooler that has lost the server, whatever that did before.
+        code if code.starts_with("08") => (
+            Code::ConnectionLost,
+            Fate::Lost,
+            "its connection broke; whether it was carried out is not known".to_owned(),
+        ),
+        code if fatal || code.starts_with("57P") => (
             Code::ConnectionLost,
             Fate::Turned,
             "the server ended the connection".to_owned(),
@@ -186,7 +191,8 @@ fn classify(told: &PgDatabaseError) -> (Code, Fate, String) {
             "the server refuses it".to_owned(),
         ),
     };
-    (code, if fatal { Fate::Turned } else { fate }, why)
+    let ended = fatal && fate != Fate::Lost;
+    (code, if ended { Fate::Turned } else { fate }, why)
 }
 
 /// The first column of `Key (email)=(...) already exists.`; what follows it are values.

@@ -69,7 +69,7 @@ impl Config {
     pub fn limits(&self) -> Limits {
         Limits {
             max: self.max_connections,
-            min: self.min_connections,
+            min: self.min_connections.min(self.max_connections),
             max_waiting: self.max_waiting,
             acquire: Duration::from_millis(self.acquire_timeout_ms),
             connect: Duration::from_millis(self.connect_timeout_ms),

@@ -44,6 +44,29 @@ impl Failure {
         self.spoils_connection() || self.fate == (Fate::Conflict { whole: true })
     }
 
+    /// Of a statement that changes nothing, such as BEGIN: there is no doubt about what it did.
+    pub fn of_nothing(self) -> Self {
+        match self.fate {
+            Fate::Lost => Self {
+                error: self.error.retryable(),
+                fate: Fate::Turned,
+            },
+            _ => self,
+        }
+    }
+
+    /// Of a statement that follows a write of the same call, which is not to be run twice.
+    pub fn after_write(mut self, committed: bool) -> Self {
+        self.fate = match self.fate {
+            Fate::Outdated => Fate::Refused,
+            Fate::Conflict { .. } if committed => Fate::Refused,
+            Fate::Turned if committed => Fate::Lost,
+            fate => fate,
+        };
+        self.error.retryable &= !committed;
+        self
+    }
+
     /// The error of a statement that got no answer in time.
     pub fn unanswered(attempt: &str, milliseconds: u128) -> Self {
         let message = format!(

@@ -53,11 +53,12 @@ pub struct Server<D: Driver> {
 impl<D: Driver> Server<D> {
     /// Connects to nothing yet.
     pub fn new(config: &Config, driver: impl Fn(&Address) -> D) -> Self {
-        let pool = |address| Pool::new(Arc::new(driver(address)), config.limits());
-        let replicas = config.replicas.iter().map(pool).collect();
+        let pool = |address, limits| Pool::new(Arc::new(driver(address)), limits);
+        let of_replica = |address| pool(address, config.limits().of_replica());
+        let replicas = config.replicas.iter().map(of_replica).collect();
         Self {
             gate: Gate::default(),
-            primary: pool(&config.primary),
+            primary: pool(&config.primary, config.limits()),
             replicas: Replicas::new(replicas, config.primary_after_write()),
             statement_timeout: config.statement_timeout(),
             tables: RwLock::default(),
@@ -81,25 +82,41 @@ impl<D: Driver> Server<D> {
         values: &[Value],
     ) -> Result<Rows> {
         if plan.access == Access::Write {
-            let result = self.run_on(&self.primary, plan, values).await;
+            let result = self.run_on_primary(plan, values).await;
             self.replicas.note_write();
             return result;
         }
         let Some(replica) = self.replicas.choose() else {
-            return self.run_on(&self.primary, plan, values).await;
+            return self.run_on_primary(plan, values).await;
         };
-        match self.run_on(replica.pool(), plan, values).await {
+        // What is in its way there is not on the primary.
+        match self
+            .run_on(replica.pool(), Duration::ZERO, plan, values)
+            .await
+        {
             Ok(rows) => Ok(rows),
             Err(error) => {
                 replica.note_failure(&error);
-                self.run_on(&self.primary, plan, values).await
+                self.run_on_primary(plan, values).await
             }
         }
     }
 
-    /// Tries again what the server did not do, and reads whose connection was dead.
-    async fn run_on(&self, pool: &Pool<D>, plan: &Plan<D>, values: &[Value]) -> Result<Rows> {
-        let mut backoff = Backoff::new(self.patience());
+    async fn run_on_primary(&self, plan: &Plan<D>, values: &[Value]) -> Result<Rows> {
+        self.run_on(&self.primary, self.patience(), plan, values)
+            .await
+    }
+
+    /// Tries again what the server did not do, and reads whose connection was dead. `patience` is
+    /// for conflicts.
+    async fn run_on(
+        &self,
+        pool: &Pool<D>,
+        patience: Duration,
+        plan: &Plan<D>,
+        values: &[Value],
+    ) -> Result<Rows> {
+        let mut backoff = Backoff::new(patience);
         let mut renewed = false;
         loop {
             let mut lease = pool.lease(plan.operation).await?;
@@ -211,8 +228,10 @@ impl<D: Driver> Server<D> {
             .collect())
     }
 
-    /// What was known of the tables no longer holds.
+    /// What was known of the tables no longer holds. The primary tells what they are now, and
+    /// replicas may be behind.
     pub fn forget_tables(&self) {
+        self.replicas.note_write();
         self.tables.write().clear();
         self.knowledge.fetch_add(1, Ordering::AcqRel);
     }
@@ -224,25 +243,15 @@ impl<D: Driver> Server<D> {
         values: &[Value],
         in_transaction: bool,
     ) -> Result<Rows, Failure> {
-        let result = match program {
-            Program::One(statement) => self
-                .execute(lease, statement, values)
-                .await
-                .map(|done| done.rows),
+        match program {
+            Program::One(statement) => Ok(self.execute(lease, statement, values).await?.rows),
             Program::ChooseThenWrite { .. } if !in_transaction => {
                 self.begin(lease, None, "").await?;
-                let result = self.run_steps(lease, program, values).await;
+                let result = self.run_steps(lease, program, values, true).await;
                 self.end(lease, result).await
             }
-            _ => self.run_steps(lease, program, values).await,
-        };
-        if result
-            .as_ref()
-            .is_err_and(|failure| failure.fate == Fate::Outdated)
-        {
-            self.forget_tables();
+            _ => self.run_steps(lease, program, values, in_transaction).await,
         }
-        result
     }
 
     async fn run_steps(
@@ -250,8 +259,10 @@ impl<D: Driver> Server<D> {
         lease: &mut Lease<D>,
         program: &Program,
         values: &[Value],
+        in_transaction: bool,
     ) -> Result<Rows, Failure> {
         let mut values = values.to_vec();
+        let after_write = |failure: Failure| failure.after_write(!in_transaction);
         match program {
             Program::One(statement) => Ok(self.execute(lease, statement, &values).await?.rows),
             Program::WriteThenRead { write, read } => {
@@ -259,12 +270,14 @@ impl<D: Driver> Server<D> {
                 if changed == [Value::Integer(0)] {
                     return Ok(Rows::new());
                 }
-                Ok(self.execute(lease, read, &values).await?.rows)
+                let read = self.execute(lease, read, &values).await;
+                Ok(read.map_err(after_write)?.rows)
             }
             Program::InsertThenRead { insert, read } => {
                 let new_id = self.execute(lease, insert, &values).await?.new_id;
                 values.push(new_id.map_or(Value::Null, |id| Value::Text(id.to_string())));
-                Ok(self.execute(lease, read, &values).await?.rows)
+                let read = self.execute(lease, read, &values).await;
+                Ok(read.map_err(after_write)?.rows)
             }
             Program::MakeIdThenInsert {
                 make_id,
@@ -273,7 +286,8 @@ impl<D: Driver> Server<D> {
             } => {
                 values.extend(self.execute(lease, make_id, &values).await?.rows);
                 self.execute(lease, insert, &values).await?;
-                Ok(self.execute(lease, read, &values).await?.rows)
+                let read = self.execute(lease, read, &values).await;
+                Ok(read.map_err(after_write)?.rows)
             }
             Program::ChooseThenWrite {
                 choose,
@@ -301,10 +315,17 @@ impl<D: Driver> Server<D> {
         values: &[Value],
     ) -> Result<Executed, Failure> {
         statement.check_values(values)?;
-        self.driver().execute(lease, statement, values).await
+        let result = self.driver().execute(lease, statement, values).await;
+        if result
+            .as_ref()
+            .is_err_and(|failure| failure.fate == Fate::Outdated)
+        {
+            self.forget_tables();
+        }
+        result
     }
 
-    /// Begins a transaction, and runs `more` in the same round trip.
+    /// Begins a transaction, and runs `more` in the same round trip. Where that is lost, nothing is.
     async fn begin(
         &self,
         lease: &mut Lease<D>,
@@ -312,9 +333,8 @@ impl<D: Driver> Server<D> {
         more: &str,
     ) -> Result<(), Failure> {
         let sql = format!("{}{more}", self.driver().begin(isolation));
-        self.driver()
-            .control(lease, &sql, "begin a transaction")
-            .await
+        let begun = self.driver().control(lease, &sql, "begin a transaction");
+        begun.await.map_err(Failure::of_nothing)
     }
 
     /// Commits what succeeded, and rolls back what did not.

@@ -27,6 +27,7 @@ pub struct Limits {
     pub max_waiting: usize,
     /// How long a caller waits for a connection to become free.
     pub acquire: Duration,
+    /// Zero: no limit.
     pub connect: Duration,
     /// How long connecting is tried again where it fails for now.
     pub connect_retry: Duration,
@@ -34,6 +35,31 @@ pub struct Limits {
     pub idle: Duration,
     pub lifetime: Duration,
 }
+
+impl Limits {
+    /// A replica that is away is done without, for now.
+    pub fn of_replica(self) -> Self {
+        let connect_retry = Duration::ZERO;
+        Self {
+            connect_retry,
+            ..self
+        }
+    }
+
+    /// A fraction of the limits, so that what ends at different times is not closed at once. None
+    /// where there is nothing to do.
+    fn maintenance_interval(&self) -> Option<Duration> {
+        let limits = [self.idle, self.lifetime].into_iter();
+        let shortest = limits.filter(|limit| !limit.is_zero()).min();
+        match shortest {
+            Some(limit) => Some((limit / 20).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)),
+            None => (self.min > 0).then_some(LONGEST_INTERVAL),
+        }
+    }
+}
+
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(15);
 
 pub struct Pool<D: Driver> {
     connections: managed::Pool<Manager<D>>,
@@ -53,7 +79,7 @@ impl<D: Driver> Pool<D> {
             .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(limits.acquire))
-            .create_timeout(Some(limits.connect))
+            .create_timeout((!limits.connect.is_zero()).then_some(limits.connect))
             .build()
             .expect("timeouts have a runtime");
         Self {
@@ -68,8 +94,10 @@ impl<D: Driver> Pool<D> {
         &self.connections.manager().driver
     }
 
-    pub fn status(&self) -> Status {
-        self.connections.status()
+    /// Callers beyond the most connections. To deadpool, those wait too who are connecting.
+    fn waiting(&self) -> usize {
+        let Status { size, waiting, .. } = self.connections.status();
+        (size + waiting).saturating_sub(self.limits.max)
     }
 
     pub fn limits(&self) -> &Limits {
@@ -95,7 +123,7 @@ impl<D: Driver> Pool<D> {
     /// A connection, for `what`: an idle one, or a new one while there are fewer than the most,
     /// or the next to become free.
     pub async fn lease(&self, what: &'static str) -> Result<Lease<D>> {
-        if self.status().waiting >= self.limits.max_waiting {
+        if self.waiting() >= self.limits.max_waiting {
             return Err(self.overloaded(what));
         }
         self.begin_maintenance();
@@ -136,19 +164,15 @@ impl<D: Driver> Pool<D> {
             return;
         }
         let limits = self.limits.clone();
-        let shortest = [limits.idle, limits.lifetime]
-            .into_iter()
-            .filter(|limit| !limit.is_zero())
-            .min();
-        let Some(shortest) = shortest else { return };
+        let Some(interval) = limits.maintenance_interval() else {
+            return;
+        };
         let pool = self.connections.weak();
         tokio::spawn(async move {
-            loop {
-                tokio::time::sleep((shortest / 4).max(Duration::from_millis(10))).await;
-                let Some(pool) = pool.upgrade().filter(|pool| !pool.is_closed()) else {
-                    return;
-                };
+            while let Some(pool) = pool.upgrade().filter(|pool| !pool.is_closed()) {
                 maintain(&pool, &limits).await;
+                drop(pool);
+                tokio::time::sleep(interval).await;
             }
         });
     }
@@ -198,12 +222,14 @@ async fn maintain<D: Driver>(pool: &managed::Pool<Manager<D>>, limits: &Limits) 
     for connection in removed.removed {
         D::disconnect(connection.raw).await;
     }
-    for _ in open..limits.min {
+    // Kept until there are enough: the pool lends idle ones before it opens another.
+    let mut lent = Vec::new();
+    while pool.status().size < limits.min {
         // A failure here is one of the next caller's too, who hears of it.
-        let Ok(connection) = pool.get().await else {
-            return;
-        };
-        drop(connection);
+        match pool.get().await {
+            Ok(connection) => lent.push(connection),
+            Err(_) => return,
+        }
     }
 }
 
@@ -339,13 +365,13 @@ impl Busy {
         self.holders.lock().remove(&key);
     }
 
-    /// "3 are busy, the longest for 12000 ms with a transaction"
+    /// "3 busy, the longest for 12000 ms with a transaction"
     fn describe(&self) -> String {
         let holders = self.holders.lock();
         let oldest = holders.values().min_by_key(|(_, since)| *since);
         match oldest {
             Some((what, since)) => format!(
-                "{} are busy, the longest for {} ms with {what}",
+                "{} busy, the longest for {} ms with {what}",
                 holders.len(),
                 since.elapsed().as_millis()
             ),

@@ -5,6 +5,7 @@
 //! inside a transaction, between a look-up and the first write, and no connection waits for that.
 //! With an isolation level of its own, a transaction begins with its first statement.
 
+use std::mem::replace;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -75,8 +76,7 @@ impl<D: Driver> Transaction<D> {
         let mut state = self.state.lock().await;
         if let State::Waiting { .. } = *state {
             if plan.access == Access::Read && self.isolation.is_none() {
-                let primary = &self.server.primary;
-                return self.server.run_on(primary, plan, values).await;
+                return self.server.run_on_primary(plan, values).await;
             }
             self.begin(&mut state).await?;
         }
@@ -106,9 +106,6 @@ impl<D: Driver> Transaction<D> {
     }
 
     async fn begin(&self, state: &mut State<D>) -> Result<()> {
-        let mut lease = self.server.primary.lease("a transaction").await?;
-        // Until it has ended, nobody else may have this connection.
-        lease.distrust();
         let State::Waiting { savepoints, .. } = state else {
             return Ok(());
         };
@@ -120,21 +117,8 @@ impl<D: Driver> Transaction<D> {
         if D::FAILURES_SPREAD {
             more.push_str(&format!("; SAVEPOINT {GUARD}"));
         }
-        let begun = self
-            .server
-            .in_time(
-                "a transaction",
-                self.server.begin(&mut lease, self.isolation, &more),
-            )
-            .await;
-        if let Err(failure) = begun {
-            if failure.spoils_connection() {
-                self.server.primary.forget_idle();
-            }
-            return Err(failure.error);
-        }
-        let State::Waiting { in_flight, .. } = std::mem::replace(state, State::Ended(BY_CALLER))
-        else {
+        let lease = self.lease_begun(&more).await?;
+        let State::Waiting { in_flight, .. } = replace(state, State::Ended(BY_CALLER)) else {
             return Ok(());
         };
         *state = State::Open(Open {
@@ -143,6 +127,27 @@ impl<D: Driver> Transaction<D> {
             _in_flight: in_flight,
         });
         Ok(())
+    }
+
+    /// A connection on which a transaction has begun; a new one where one was dead.
+    async fn lease_begun(&self, more: &str) -> Result<Lease<D>> {
+        let server = &self.server;
+        let mut renewed = false;
+        loop {
+            let mut lease = server.primary.lease("a transaction").await?;
+            // Until it has ended, nobody else may have this connection.
+            lease.distrust();
+            let begin = server.begin(&mut lease, self.isolation, more);
+            let Err(failure) = server.in_time("a transaction", begin).await else {
+                return Ok(lease);
+            };
+            if failure.spoils_connection() {
+                server.primary.forget_idle();
+            }
+            if failure.fate != Fate::Turned || replace(&mut renewed, true) {
+                return Err(failure.error);
+            }
+        }
     }
 
     async fn run_in(
@@ -237,12 +242,14 @@ impl<D: Driver> Transaction<D> {
                 server.driver().control(lease, &sql, step.attempt()),
             )
             .await;
+        if step.ends_it() {
+            server.replicas.note_write();
+        }
         match taken {
             Ok(()) => {
                 if step.ends_it() {
                     lease.trust();
                     *state = State::Ended(BY_CALLER);
-                    server.replicas.note_write();
                 }
                 Ok(())
             }
