@@ -9,7 +9,7 @@ use crate::engine::sqlite::{self, Sqlite};
 use crate::engine::{Program, Rows, Statement, Step};
 use crate::error::{Code, Error, Result};
 use crate::query::{self, Operation};
-use crate::schema::{Schema, migrate};
+use crate::schema::{self, Schema};
 use crate::sql;
 use crate::value::Value;
 
@@ -68,7 +68,7 @@ impl Database for Local {
     fn migrate(&self, schema: Schema) -> Pending<Vec<String>> {
         let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
         Box::pin(async move {
-            let work = move |connection: &mut _| migrate::apply(&sql::Sqlite, connection, &schema);
+            let work = move |connection: &mut _| schema::sqlite::apply(connection, &schema);
             engine.change_schema(in_flight?, work).await
         })
     }
@@ -76,7 +76,7 @@ impl Database for Local {
     fn plan(&self, schema: Schema) -> Pending<Vec<String>> {
         let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
         Box::pin(async move {
-            let work = move |connection: &mut _| migrate::plan(&sql::Sqlite, connection, &schema);
+            let work = move |connection: &mut _| schema::sqlite::plan(connection, &schema);
             engine.change_schema(in_flight?, work).await
         })
     }

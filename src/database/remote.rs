@@ -10,7 +10,8 @@ use crate::engine::server::{self, Driver, Isolation, Plan, Server, Tables};
 use crate::engine::{Program, Rows, Step};
 use crate::error::Result;
 use crate::query::{self, Operation};
-use crate::schema::{Schema, servers};
+use crate::schema::Schema;
+use crate::schema::servers::{self, Migrates};
 use crate::sql;
 use crate::value::Value;
 
@@ -30,19 +31,8 @@ impl<D: Driver> Remote<D> {
 
 /// Joins an engine with the dialect it speaks.
 pub trait Speaks: Driver {
-    fn compile(
-        facts: &Self::Facts,
-        tables: Tables<Self::Column>,
-        operation: &Operation,
-    ) -> Program;
-
-    fn migrate(
-        server: Arc<Server<Self>>,
-        schema: Schema,
-        apply: bool,
-    ) -> impl Future<Output = Result<Vec<String>>> + Send
-    where
-        Self: Sized;
+    fn compile(facts: &Self::Facts, tables: Tables<Self::Column>, operation: &Operation)
+    -> Program;
 }
 
 impl Speaks for Postgres {
@@ -58,14 +48,6 @@ impl Speaks for Postgres {
         };
         query::compile(&dialect, operation)
     }
-
-    async fn migrate(
-        server: Arc<Server<Self>>,
-        schema: Schema,
-        apply: bool,
-    ) -> Result<Vec<String>> {
-        servers::postgres(&server, &schema, apply).await
-    }
 }
 
 impl Speaks for MySql {
@@ -80,17 +62,9 @@ impl Speaks for MySql {
         };
         query::compile(&dialect, operation)
     }
-
-    async fn migrate(
-        server: Arc<Server<Self>>,
-        schema: Schema,
-        apply: bool,
-    ) -> Result<Vec<String>> {
-        servers::mysql(&server, &schema, apply).await
-    }
 }
 
-impl<D: Speaks> Database for Remote<D> {
+impl<D: Speaks + Migrates> Database for Remote<D> {
     fn runs_inline(&self) -> bool {
         false
     }
@@ -130,7 +104,7 @@ impl<D: Speaks> Database for Remote<D> {
         let server = self.server.clone();
         Box::pin(async move {
             let _in_flight = in_flight?;
-            let migrated = D::migrate(server.clone(), schema, true).await;
+            let migrated = servers::migrate(&server, &schema, true).await;
             server.forget_tables();
             migrated
         })
@@ -141,7 +115,7 @@ impl<D: Speaks> Database for Remote<D> {
         let server = self.server.clone();
         Box::pin(async move {
             let _in_flight = in_flight?;
-            D::migrate(server, schema, false).await
+            servers::migrate(&server, &schema, false).await
         })
     }
 

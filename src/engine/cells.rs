@@ -40,9 +40,10 @@ pub fn from_text(kind: Kind, text: &str) -> Result<Value> {
 pub fn from_decimal(kind: Kind, text: &str) -> Result<Value> {
     match text.parse::<i64>() {
         Ok(integer) => from_integer(kind, integer),
-        Err(_) => Ok(text
-            .parse()
-            .map_or_else(|_| Value::Text(text.to_owned()), |real| from_real(kind, real))),
+        Err(_) => Ok(text.parse().map_or_else(
+            |_| Value::Text(text.to_owned()),
+            |real| from_real(kind, real),
+        )),
     }
 }
 
@@ -85,6 +86,16 @@ pub fn from_boolean(kind: Kind, boolean: bool) -> Result<Value> {
         Kind::Boolean => Ok(Value::Boolean(boolean)),
         Kind::Number | Kind::BigInt => Ok(Value::Integer(i64::from(boolean))),
         _ => Ok(Value::Text(boolean.to_string())),
+    }
+}
+
+/// A moment in a field that is none, such as a text, is written out.
+pub fn from_moment(kind: Kind, milliseconds: i64) -> Value {
+    match kind {
+        Kind::Date | Kind::Number | Kind::BigInt => Value::Timestamp(milliseconds),
+        _ => DateTime::from_timestamp_millis(milliseconds).map_or(Value::Null, |date| {
+            Value::Text(date.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+        }),
     }
 }
 

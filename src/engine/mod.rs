@@ -1,6 +1,7 @@
 //! Databases: statements in, rows out. Knows nothing of Better Auth or of JavaScript.
 
 mod cells;
+mod fit;
 pub mod gate;
 pub mod mysql;
 pub mod postgres;

@@ -1,95 +1,309 @@
 //! What is missing in a database. Nothing is ever dropped, narrowed or changed: what the schema
 //! does not know belongs to somebody else.
 
-use super::introspect::{ExistingIndex, ExistingTable};
-use super::model::{Column, Index, Schema, Table};
-use super::steps::Step;
-use crate::error::{Code, Error, Result};
+use std::borrow::Cow;
+use std::collections::HashSet;
 
-/// The steps from what exists to `schema`, in the order they have to be taken.
+use super::existing::{Existing, ExistingIndex, ExistingTable};
+use super::model::{Column, Index, KEY, Reference, Schema, Table};
+use super::names::Names;
+use super::steps::{ForeignKey, NewColumn, NewIndex, Step};
+use crate::error::{Code, Error, Result};
+use crate::sql::{ColumnUse, Dialect, Key};
+use crate::value::{IdKind, Kind};
+
+/// The steps from what exists to `schema`, in the order they have to be taken: tables and columns,
+/// indexes, and then the foreign keys that have to find a table or an index there.
 pub fn diff<'s>(
+    dialect: &'s dyn Dialect,
     schema: &'s Schema,
-    existing: impl Fn(&str) -> Result<Option<ExistingTable>>,
+    existing: &'s Existing,
 ) -> Result<Vec<Step<'s>>> {
-    let mut steps = Vec::new();
-    let mut indexes = Vec::new();
+    let mut diff = Diff {
+        dialect,
+        schema,
+        existing,
+        names: Names::new(&existing.taken),
+        there: existing.tables.keys().map(String::as_str).collect(),
+        steps: Vec::new(),
+        indexes: Vec::new(),
+        foreign_keys: Vec::new(),
+    };
+    let missing = existing.missing_schemas.iter();
+    diff.steps
+        .extend(missing.map(|schema| Step::CreateSchema(schema)));
     for table in &schema.tables {
-        match existing(&table.name)? {
-            None => {
-                steps.push(Step::CreateTable(table));
-                indexes.extend(
-                    table
-                        .indexes
-                        .iter()
-                        .map(|index| Step::CreateIndex(table, index)),
-                );
-            }
-            Some(present) => {
-                extend(table, &present, &mut steps)?;
-                indexes.extend(missing_indexes(table, &present));
-            }
+        match existing.tables.get(&table.name) {
+            None => diff.create(table),
+            Some(present) if present.is_view => check_view(dialect, table, present)?,
+            Some(present) => diff.extend(table, present),
         }
     }
-    steps.extend(indexes);
+    let mut steps = diff.steps;
+    steps.append(&mut diff.indexes);
+    steps.append(&mut diff.foreign_keys);
     Ok(steps)
 }
 
-fn extend<'s>(table: &'s Table, present: &ExistingTable, steps: &mut Vec<Step<'s>>) -> Result<()> {
-    for column in &table.columns {
-        if !present.has_column(&column.name) {
-            check_addable(table, column, present)?;
-            steps.push(Step::AddColumn(table, column));
-        } else if let Some(reference) = &column.references
+struct Diff<'s> {
+    dialect: &'s dyn Dialect,
+    schema: &'s Schema,
+    existing: &'s Existing,
+    names: Names,
+    /// The tables that exist when the next step is taken.
+    there: HashSet<&'s str>,
+    steps: Vec<Step<'s>>,
+    indexes: Vec<Step<'s>>,
+    foreign_keys: Vec<Step<'s>>,
+}
+
+impl<'s> Diff<'s> {
+    fn create(&mut self, table: &'s Table) {
+        let columns = table.columns.iter();
+        let columns = columns
+            .map(|column| self.new_column(table, column))
+            .collect();
+        let mut indexes = self.new_indexes(table, None);
+        if !self.dialect.indexes_with_table() {
+            self.create_indexes(table, indexes);
+            indexes = Vec::new();
+        }
+        self.steps.push(Step::CreateTable {
+            table,
+            columns,
+            indexes,
+        });
+        self.there.insert(&table.name);
+    }
+
+    fn extend(&mut self, table: &'s Table, present: &'s ExistingTable) {
+        for column in &table.columns {
+            let Some(found) = present.column(self.dialect, &column.name) else {
+                let column = self.new_column(table, column);
+                self.steps.push(Step::AddColumn { table, column });
+                continue;
+            };
+            let Some(reference) = &column.references else {
+                continue;
+            };
             // One that refers elsewhere was made by somebody else, and with two no row would fit.
-            && !present.is_foreign_key(&column.name)
+            if !present.is_foreign_key(self.dialect, &column.name)
+                && self.can_refer(found.column_type.as_deref(), reference)
+            {
+                self.add_foreign_key(table, column, reference);
+            }
+        }
+        let indexes = self.new_indexes(table, Some(present));
+        self.create_indexes(table, indexes);
+    }
+
+    fn create_indexes(&mut self, table: &'s Table, indexes: Vec<NewIndex<'s>>) {
+        let steps = indexes
+            .into_iter()
+            .map(|index| Step::CreateIndex { table, index });
+        self.indexes.extend(steps);
+    }
+
+    fn new_column(&mut self, table: &'s Table, column: &'s Column) -> NewColumn<'s> {
+        let column_type = self.column_type(table, column);
+        let mut foreign_key = None;
+        if let Some(reference) = &column.references
+            && self.can_refer(Some(&column_type), reference)
         {
-            steps.push(Step::AddForeignKey(table, column, reference));
+            if self.is_ready(table, reference) {
+                foreign_key = Some(self.foreign_key(table, column, reference));
+            } else {
+                self.add_foreign_key(table, column, reference);
+            }
+        }
+        NewColumn {
+            column,
+            column_type,
+            foreign_key,
         }
     }
-    Ok(())
-}
 
-/// Rows that exist would have no value in a required column that has no default.
-fn check_addable(table: &Table, column: &Column, present: &ExistingTable) -> Result<()> {
-    if !column.required || column.default.is_some() || !present.has_rows {
-        return Ok(());
+    /// Whether a foreign key can be made together with its column.
+    fn is_ready(&self, table: &Table, reference: &Reference) -> bool {
+        let parent = reference.table.as_str();
+        // Another column than the key may get the index that it needs in a later step.
+        !self.dialect.adds_foreign_keys()
+            || (self.dialect.same_name(&reference.column, KEY)
+                && (parent == table.name || self.there.contains(parent)))
     }
-    let message = format!(
-        "cannot add the required column \"{}\" to table \"{}\": the table has rows, and the field \
-         declares no default value for them. Declare one, or make the field optional, fill it, \
-         and require it then",
-        column.name, table.name
-    );
-    Err(Error::new(Code::UnsafeMigration, message)
-        .with_table(&table.name)
-        .with_column(&column.name))
-}
 
-fn missing_indexes<'s>(
-    table: &'s Table,
-    present: &ExistingTable,
-) -> impl Iterator<Item = Step<'s>> {
-    table
-        .indexes
-        .iter()
-        .filter(|index| {
-            !present
-                .indexes
-                .iter()
-                .any(|existing| serves(existing, index))
+    fn add_foreign_key(&mut self, table: &'s Table, column: &'s Column, to: &'s Reference) {
+        let key = self.foreign_key(table, column, to);
+        self.foreign_keys.push(Step::AddForeignKey { table, key });
+    }
+
+    fn foreign_key(
+        &mut self,
+        table: &Table,
+        column: &'s Column,
+        reference: &'s Reference,
+    ) -> ForeignKey<'s> {
+        // A name is what statements know it by.
+        let named = self.dialect.adds_foreign_keys();
+        ForeignKey {
+            name: named.then(|| self.names.foreign_key(&table.name, &column.name)),
+            column,
+            reference,
+        }
+    }
+
+    /// Whether a column of that type can refer to what it should. It may have been made by
+    /// somebody else, or what it should refer to.
+    fn can_refer(&self, from: Option<&str>, reference: &Reference) -> bool {
+        if let Some(parent) = self.existing.tables.get(&reference.table)
+            && parent.is_view
+        {
+            return false;
+        }
+        match (from, self.type_of(reference)) {
+            (Some(from), Some(to)) => self.dialect.can_refer(from, &to),
+            _ => true,
+        }
+    }
+
+    /// The type of a column that is to be made: that of the column it refers to, or its own.
+    fn column_type(&self, table: &'s Table, column: &'s Column) -> Cow<'s, str> {
+        column
+            .references
+            .as_ref()
+            .and_then(|reference| self.existing_type(reference))
+            .map_or_else(|| self.own_type(table, column), Cow::Borrowed)
+    }
+
+    fn own_type(&self, table: &Table, column: &Column) -> Cow<'static, str> {
+        self.dialect.column_type(ColumnUse {
+            kind: column.kind,
+            id: self.schema.id,
+            key: self.widest_key(table, column),
         })
-        .map(|index| Step::CreateIndex(table, index))
+    }
+
+    /// The type of what is referred to, now or afterwards.
+    fn type_of(&self, reference: &'s Reference) -> Option<Cow<'s, str>> {
+        if let Some(existing) = self.existing_type(reference) {
+            return Some(existing.into());
+        }
+        let mut tables = self.schema.tables.iter();
+        let table = tables.find(|table| table.name == reference.table)?;
+        if self.dialect.same_name(&reference.column, KEY) {
+            return Some(self.dialect.column_type(ColumnUse {
+                kind: Kind::Id,
+                id: self.schema.id,
+                key: None,
+            }));
+        }
+        let column = self.column_of(table, &reference.column)?;
+        Some(self.own_type(table, column))
+    }
+
+    fn existing_type(&self, reference: &Reference) -> Option<&'s str> {
+        let table = self.existing.tables.get(&reference.table)?;
+        let column = table.column(self.dialect, &reference.column)?;
+        column.column_type.as_deref()
+    }
+
+    /// The largest of the indexes that the column is part of.
+    fn widest_key(&self, table: &Table, column: &Column) -> Option<Key> {
+        let same = |name: &String| self.dialect.same_name(name, &column.name);
+        let indexes = table.indexes.iter();
+        indexes
+            .filter(|index| index.columns.iter().any(same))
+            .map(|index| self.key_of(table, index))
+            .max_by_key(|key| (key.texts, key.others))
+            .or_else(|| self.is_part_of_reference(table, column).then_some(ALONE))
+    }
+
+    fn is_part_of_reference(&self, table: &Table, column: &Column) -> bool {
+        let mut columns = self.schema.tables.iter().flat_map(|table| &table.columns);
+        column.references.is_some()
+            || columns.any(|other| {
+                other.references.as_ref().is_some_and(|to| {
+                    to.table == table.name && self.dialect.same_name(&to.column, &column.name)
+                })
+            })
+    }
+
+    fn key_of(&self, table: &Table, index: &Index) -> Key {
+        let is_text = |name: &&String| match self.column_of(table, name) {
+            Some(column) if column.kind == Kind::String => true,
+            Some(column) if column.kind != Kind::Id => false,
+            _ => self.schema.id != IdKind::Serial,
+        };
+        let texts = index.columns.iter().filter(is_text).count();
+        Key {
+            texts,
+            others: index.columns.len() - texts,
+        }
+    }
+
+    fn column_of<'t>(&self, table: &'t Table, name: &str) -> Option<&'t Column> {
+        let mut columns = table.columns.iter();
+        columns.find(|column| self.dialect.same_name(&column.name, name))
+    }
+
+    /// The indexes that neither exist nor are asked for twice.
+    fn new_indexes(
+        &mut self,
+        table: &'s Table,
+        present: Option<&ExistingTable>,
+    ) -> Vec<NewIndex<'s>> {
+        let mut new: Vec<NewIndex> = Vec::new();
+        for index in &table.indexes {
+            let existing = present.iter().flat_map(|present| &present.indexes);
+            let serves = |other: &ExistingIndex| other.serves(self.dialect, index);
+            let planned = |other: &NewIndex| {
+                other.index.columns == index.columns && other.index.unique == index.unique
+            };
+            if existing.into_iter().any(serves) || new.iter().any(planned) {
+                continue;
+            }
+            new.push(NewIndex {
+                index,
+                name: self.names.take(&index.name),
+                prefixes: self.prefixes(table, present, index),
+            });
+        }
+        new
+    }
+
+    fn prefixes(
+        &self,
+        table: &Table,
+        present: Option<&ExistingTable>,
+        index: &Index,
+    ) -> Vec<Option<usize>> {
+        let key = self.key_of(table, index);
+        let columns = index.columns.iter();
+        columns
+            .map(|name| {
+                let column = present?.column(self.dialect, name)?;
+                self.dialect.key_prefix(column.characters?, key)
+            })
+            .collect()
+    }
 }
 
-/// Whether an index that exists does what `wanted` is for, whatever its name.
-fn serves(existing: &ExistingIndex, wanted: &Index) -> bool {
-    let same_columns = existing
-        .columns
-        .iter()
-        .zip(&wanted.columns)
-        .all(|(one, other)| one.eq_ignore_ascii_case(other));
-    if existing.partial || !same_columns || existing.columns.len() < wanted.columns.len() {
-        return false;
-    }
-    !wanted.unique || (existing.unique && existing.columns.len() == wanted.columns.len())
+const ALONE: Key = Key {
+    texts: 1,
+    others: 0,
+};
+
+/// A view is the work of somebody who knows what it has to have.
+fn check_view(dialect: &dyn Dialect, table: &Table, view: &ExistingTable) -> Result<()> {
+    let mut columns = table.columns.iter();
+    let Some(missing) = columns.find(|column| view.column(dialect, &column.name).is_none()) else {
+        return Ok(());
+    };
+    let message = format!(
+        "\"{}\" is a view and has no column \"{}\"; views are not changed",
+        table.name, missing.name
+    );
+    Err(Error::new(Code::SchemaMismatch, message)
+        .with_table(&table.name)
+        .with_column(&missing.name))
 }

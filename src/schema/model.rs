@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::sql::Literal;
 use crate::value::{IdKind, Kind};
 
 #[derive(Debug, Deserialize)]
@@ -10,6 +11,27 @@ pub struct Schema {
     pub id: IdKind,
     /// Parents before their children where references allow it.
     pub tables: Vec<Table>,
+}
+
+/// The name of every table's primary key.
+pub const KEY: &str = "id";
+
+impl Schema {
+    /// The names of all tables that have to be known: also of those that are only referred to.
+    pub fn table_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self
+            .tables
+            .iter()
+            .map(|table| table.name.as_str())
+            .collect();
+        let columns = self.tables.iter().flat_map(|table| &table.columns);
+        for reference in columns.filter_map(|column| column.references.as_ref()) {
+            if !names.contains(&reference.table.as_str()) {
+                names.push(&reference.table);
+            }
+        }
+        names
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -30,14 +52,6 @@ pub struct Column {
     pub references: Option<Reference>,
     /// What existing rows get when the column is added.
     pub default: Option<Literal>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Literal {
-    Boolean(bool),
-    Number(f64),
-    Text(String),
 }
 
 #[derive(Debug, Deserialize)]

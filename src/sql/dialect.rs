@@ -1,7 +1,9 @@
 //! What differs between databases when the same statement is written. The defaults are the
 //! common SQL; a dialect overrides only its differences.
 
-use super::{Builder, Field, Join, Term};
+use std::borrow::Cow;
+
+use super::{Builder, Field, Join, Literal, Term};
 use crate::engine::Role;
 use crate::value::{IdKind, Kind};
 
@@ -106,16 +108,74 @@ pub trait Dialect: Send + Sync {
     /// A subquery of one cell that holds all rows of a join as a JSON array of arrays.
     fn json_rows(&self, sql: &mut Builder, rows: JoinedRows);
 
-    /// The type of a column; `id` tells what ids, and so references to them, are.
-    fn column_type(&self, kind: Kind, id: IdKind) -> &'static str;
+    /// The type of a new column.
+    fn column_type(&self, column: ColumnUse) -> Cow<'static, str>;
 
-    /// Whether a statement can add a foreign key to a table that exists.
+    /// Everything that follows the name of a new primary key's column.
+    fn id_definition(&self, id: IdKind) -> Cow<'static, str>;
+
+    /// A literal as the default of a column. With `text_literal`, the one place where a value
+    /// becomes text: what defines tables takes no parameters.
+    fn default_value(&self, literal: &Literal) -> String {
+        match literal {
+            Literal::Boolean(boolean) => boolean.to_string(),
+            Literal::Number(number) => number.to_string(),
+            Literal::Text(text) => self.text_literal(text),
+        }
+    }
+
+    fn text_literal(&self, text: &str) -> String {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+
+    /// What follows the columns of a new table.
+    fn table_options(&self) -> &'static str {
+        ""
+    }
+
+    /// Whether a statement can add a foreign key to a table that exists. Where none can, tables
+    /// may refer to others that do not exist yet.
     fn adds_foreign_keys(&self) -> bool {
         true
     }
 
-    /// Everything that follows the name of the primary key's column.
-    fn id_definition(&self, id: IdKind) -> &'static str;
+    /// Whether the indexes of a new table are part of the statement that creates it.
+    fn indexes_with_table(&self) -> bool {
+        false
+    }
+
+    /// How much of a column of that many characters goes into an index; all of it where none is
+    /// told.
+    fn key_prefix(&self, _characters: u64, _key: Key) -> Option<usize> {
+        None
+    }
+
+    /// Whether a foreign key can lead from a column of one type to a column of the other.
+    fn can_refer(&self, _from: &str, _to: &str) -> bool {
+        true
+    }
+
+    /// Whether two names are the same column's.
+    fn same_name(&self, one: &str, other: &str) -> bool {
+        one == other
+    }
+}
+
+/// What the type of a new column depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnUse {
+    pub kind: Kind,
+    /// What ids, and so references to them, are.
+    pub id: IdKind,
+    /// None where neither an index nor a foreign key has the column.
+    pub key: Option<Key>,
+}
+
+/// The columns of an index, as far as its size depends on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub texts: usize,
+    pub others: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

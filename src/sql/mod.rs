@@ -9,7 +9,7 @@ mod postgres;
 mod sqlite;
 
 pub use builder::Builder;
-pub use dialect::{Dialect, FirstMatch, JoinedRows, NewId, Write};
+pub use dialect::{ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Write};
 pub use filter::{Clause, Operator, Term, comparison, filter};
 pub use mysql::MySql;
 pub use postgres::Postgres;
@@ -25,6 +25,15 @@ use crate::value::Kind;
 pub struct Field {
     pub column: String,
     pub kind: Kind,
+}
+
+/// A value that is part of a statement's text.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Literal {
+    Boolean(bool),
+    Number(f64),
+    Text(String),
 }
 
 /// Rows of another table that belong to each found row.

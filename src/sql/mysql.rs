@@ -3,50 +3,97 @@
 //! Which texts are equal is the collation's business here, and the usual ones ignore case, accents
 //! or spaces at the end. Comparisons are made on the bytes, beside one that an index serves.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::dialect::{Dialect, FirstMatch, JoinedRows, NewId, Piece, Write, quote_with};
-use super::{Builder, Term};
+use super::dialect::{
+    ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Piece, Write, quote_with,
+};
+use super::{Builder, Field, Literal, Term};
 use crate::engine::Role;
+use crate::engine::mysql::listing::OPENING;
+use crate::engine::mysql::types::{self, Collation, ColumnType};
 use crate::value::{IdKind, Kind};
 
 /// What the dialect has to know of the database it writes for.
 #[derive(Debug, Default)]
 pub struct MySql {
     pub mariadb: bool,
-    /// By table, as operations name it, and column.
+    /// By table, as operations name it, and column, in lower case: columns differ in more than it.
     pub tables: HashMap<String, HashMap<String, ColumnType>>,
 }
 
-/// How a column is built.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ColumnType {
-    pub collation: Collation,
-    /// Whether the database counts its values.
-    pub counted: bool,
-    /// The expression that is its default.
-    pub expression: Option<String>,
-}
-
-/// What a column takes for equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Collation {
-    /// Equal bytes only.
-    Exact,
-    /// Equal bytes, or texts that differ in spaces at the end, or in case and more.
+/// How a clause's column meets text.
+enum Comparison {
+    /// As it is, by values bound as its type.
+    Direct,
+    /// The column's own comparison finds more than is asked for.
     Loose,
-    /// As `Loose`, and all texts that differ in nothing but their case.
-    IgnoresCase,
+    /// As the text that the server writes it out as.
+    Text,
 }
 
 impl MySql {
-    fn column(&self, table: &str, column: &str) -> Option<&ColumnType> {
-        self.tables.get(table)?.get(column)
+    fn column_of(&self, table: &str, column: &str) -> Option<&ColumnType> {
+        self.tables.get(table)?.get(&column.to_lowercase())
     }
 
-    fn collation(&self, term: Term) -> Collation {
-        self.column(term.table, &term.clause.column)
-            .map_or(Collation::Loose, |column| column.collation)
+    fn column(&self, term: Term) -> Option<&ColumnType> {
+        self.column_of(term.table, &term.clause.column)
+    }
+
+    /// What values are bound as; 0, the kind's own, where the column is not known.
+    fn family(&self, table: &str, column: &str) -> u32 {
+        self.column_of(table, column)
+            .map_or(0, |column| column.family)
+    }
+
+    fn comparison(&self, term: Term) -> Comparison {
+        match self.column(term) {
+            None => Comparison::Loose,
+            Some(column) => match column.family {
+                types::TEXT if column.collation == Collation::Exact => Comparison::Direct,
+                types::TEXT => Comparison::Loose,
+                types::JSON | types::OTHER => Comparison::Text,
+                _ => Comparison::Direct,
+            },
+        }
+    }
+
+    fn bound(&self, sql: &mut Builder, term: Term, role: Role) {
+        let clause = term.clause;
+        let family = self.family(term.table, &clause.column);
+        if family == types::JSON {
+            // A text would be compared as the JSON string of it.
+            sql.sql("CAST(")
+                .bind_as(term.slot, clause.kind, role, family)
+                .sql(" AS JSON)");
+        } else {
+            sql.bind_as(term.slot, clause.kind, role, family);
+        }
+    }
+
+    /// The lower case of a collation of utf8mb4, or the best that the server has.
+    fn lower(&self, sql: &mut Builder, collation: Option<&str>, inner: Piece) {
+        let collation = collation.or(self.mariadb.then_some("utf8mb4_unicode_520_ci"));
+        // The lower case of these two letters takes more bytes than MySQL makes room for, and so
+        // takes the letters after it away.
+        let growing = !self.mariadb
+            && collation.is_none_or(|name| name.contains("_0900_") || name.contains("_520_"));
+        sql.sql("CAST(LOWER(");
+        if growing {
+            sql.sql("REPLACE(REPLACE(");
+        }
+        sql.sql("CONVERT(");
+        inner(sql);
+        sql.sql(" USING utf8mb4)");
+        if growing {
+            sql.sql(", 'Ⱥ', 'ⱥ'), 'Ⱦ', 'ⱦ')");
+        }
+        if let Some(collation) = collation {
+            sql.sql(" COLLATE ").sql(collation);
+        }
+        sql.sql(") AS BINARY)");
     }
 }
 
@@ -73,99 +120,116 @@ impl Dialect for MySql {
     }
 
     fn new_id(&self, table: &str, key: &str) -> NewId {
-        match self.column(table, key) {
-            Some(ColumnType {
-                expression: Some(expression),
-                counted: false,
-                ..
-            }) => NewId::Expression(expression.clone()),
-            _ => NewId::Counted,
-        }
+        let expression = self
+            .column_of(table, key)
+            .and_then(|column| column.expression.clone());
+        expression.map_or(NewId::Counted, NewId::Expression)
     }
 
     fn default_row(&self) -> &'static str {
         " () VALUES ()"
     }
 
-    fn text_equals(&self, sql: &mut Builder, term: Term) {
-        if self.collation(term) == Collation::Exact {
+    fn assigned(&self, sql: &mut Builder, table: &str, field: &Field, slot: usize) {
+        let family = self.family(table, &field.column);
+        sql.bind_as(slot, field.kind, Role::Stored, family);
+    }
+
+    fn compared(&self, sql: &mut Builder, term: Term) {
+        self.bound(sql, term, Role::Compared);
+    }
+
+    fn text_column(&self, sql: &mut Builder, term: Term) {
+        if self.family(term.table, &term.clause.column) == types::OTHER {
+            written_out(sql, &|sql| term.column(sql));
+        } else {
             term.column(sql);
-            sql.sql(" = ");
-            term.text_value(sql);
-            return;
         }
-        sql.sql("(");
-        term.column(sql);
-        sql.sql(" = ");
-        term.text_value(sql);
-        sql.sql(" AND ");
-        self.exact(sql, term);
-        sql.sql(" = ");
-        term.text_value(sql);
-        sql.sql(")");
+    }
+
+    fn text_equals(&self, sql: &mut Builder, term: Term) {
+        match self.comparison(term) {
+            Comparison::Direct => {
+                term.column(sql);
+                sql.sql(" = ");
+                self.bound(sql, term, Role::Compared);
+            }
+            Comparison::Text => {
+                self.exact(sql, term);
+                sql.sql(" = ");
+                term.text_value(sql);
+            }
+            // The first comparison uses the index.
+            Comparison::Loose => {
+                sql.sql("(");
+                term.column(sql);
+                sql.sql(" = ");
+                term.text_value(sql);
+                sql.sql(" AND ");
+                self.exact(sql, term);
+                sql.sql(" = ");
+                term.text_value(sql);
+                sql.sql(")");
+            }
+        }
     }
 
     fn exact(&self, sql: &mut Builder, term: Term) {
-        bytes(sql, &|sql| term.column(sql));
+        bytes(sql, &|sql| self.text_column(sql, term));
     }
 
     fn fold(&self, sql: &mut Builder, inner: &mut dyn FnMut(&mut Builder)) {
-        sql.sql("CAST(LOWER(CONVERT(");
-        inner(sql);
-        sql.sql(" USING utf8mb4)) AS BINARY)");
+        let inner = std::cell::RefCell::new(inner);
+        self.lower(sql, None, &|sql| (inner.borrow_mut())(sql));
     }
 
     fn folded_equals(&self, sql: &mut Builder, term: Term) {
-        let indexed = self.collation(term) == Collation::IgnoresCase;
-        if indexed {
+        let column = |sql: &mut Builder| self.text_column(sql, term);
+        let collation = self.column(term).map(|column| &column.collation);
+        if let Some(Collation::IgnoresCase(collation)) = collation {
+            // The first comparison uses the index.
             sql.sql("(");
             term.column(sql);
             sql.sql(" = ");
             term.text_value(sql);
             sql.sql(" AND ");
-        }
-        self.fold(sql, &mut |sql| term.column(sql));
-        sql.sql(" = ");
-        self.fold(sql, &mut |sql| term.text_value(sql));
-        if indexed {
+            self.lower(sql, Some(collation), &column);
+            sql.sql(" = ");
+            self.lower(sql, Some(collation), &|sql| term.text_value(sql));
             sql.sql(")");
+        } else {
+            self.lower(sql, None, &column);
+            sql.sql(" = ");
+            self.lower(sql, None, &|sql| term.text_value(sql));
         }
     }
 
     fn is_in(&self, sql: &mut Builder, term: Term, negated: bool) {
-        let operator = if negated { " NOT IN (" } else { " IN (" };
-        let text = term.clause.kind.is_text();
-        if !text || self.collation(term) == Collation::Exact {
-            term.column(sql);
-            sql.sql(operator);
-            listed(sql, term);
-            sql.sql(")");
+        let column = |sql: &mut Builder| term.column(sql);
+        let exact = |sql: &mut Builder| self.exact(sql, term);
+        let typed = |sql: &mut Builder| self.bound(sql, term, Role::Listed);
+        let text = |sql: &mut Builder| listed_text(sql, term);
+        if !term.clause.kind.is_text() {
+            list(sql, negated, &column, &typed);
             return;
         }
-        if negated {
-            self.exact(sql, term);
-            sql.sql(operator);
-            listed(sql, term);
-            sql.sql(")");
-            return;
+        match self.comparison(term) {
+            Comparison::Direct if !negated => list(sql, negated, &column, &typed),
+            Comparison::Loose if !negated => {
+                sql.sql("(");
+                list(sql, negated, &column, &text);
+                sql.sql(" AND ");
+                list(sql, negated, &exact, &text);
+                sql.sql(")");
+            }
+            _ => list(sql, negated, &exact, &text),
         }
-        sql.sql("(");
-        term.column(sql);
-        sql.sql(operator);
-        listed(sql, term);
-        sql.sql(") AND ");
-        self.exact(sql, term);
-        sql.sql(operator);
-        listed(sql, term);
-        sql.sql("))");
     }
 
-    /// The engine folds the values of the list.
     fn is_in_folded(&self, sql: &mut Builder, term: Term, negated: bool) {
-        self.fold(sql, &mut |sql| term.column(sql));
-        sql.sql(if negated { " NOT IN (" } else { " IN (" });
-        sql.bind_as(term.slot, Kind::String, Role::ListedFolded, 0);
-        sql.sql(")");
+        let column = |sql: &mut Builder| self.lower(sql, None, &|sql| self.text_column(sql, term));
+        let text = |sql: &mut Builder| self.lower(sql, None, &|sql| listed_text(sql, term));
+        list(sql, negated, &column, &text);
     }
 
     fn contains(&self, sql: &mut Builder, whole: Piece, part: Piece) {
@@ -194,20 +258,37 @@ impl Dialect for MySql {
         bytes(sql, part);
     }
 
+    fn selected(&self, sql: &mut Builder, qualifier: &str, table: &str, field: &Field) {
+        let column = |sql: &mut Builder| {
+            sql.column(qualifier, &field.column);
+        };
+        if self.family(table, &field.column) == types::OTHER {
+            written_out(sql, &column);
+        } else {
+            column(sql);
+        }
+    }
+
     fn json_rows(&self, sql: &mut Builder, rows: JoinedRows) {
         let alias = rows.alias;
         sql.sql("SELECT JSON_ARRAYAGG(JSON_ARRAY(");
         sql.list(", ", &rows.join.columns, |sql, field| {
-            if matches!(
-                field.kind,
-                Kind::Json | Kind::StringList | Kind::NumberList
-            ) {
-                // As it is stored: inside, it could not be told from the rest.
-                sql.sql("CAST(")
-                    .column(alias, &field.column)
-                    .sql(" AS CHAR)");
-            } else {
+            let column = |sql: &mut Builder| {
                 sql.column(alias, &field.column);
+            };
+            match self.family(&rows.join.table, &field.column) {
+                types::INTEGER | types::FRACTION | types::MOMENT | types::DAY => column(sql),
+                types::BIT => {
+                    column(sql);
+                    sql.sql(" + 0");
+                }
+                // As it is, not in the six digits it is shown with.
+                types::FLOAT => {
+                    column(sql);
+                    sql.sql(" + 0e0");
+                }
+                // JSON as it is stored: inside, it could not be told from the rest.
+                _ => written_out(sql, &column),
             }
         });
         if self.mariadb {
@@ -223,30 +304,151 @@ impl Dialect for MySql {
         }
     }
 
-    fn column_type(&self, kind: Kind, id: IdKind) -> &'static str {
-        match (kind, id) {
+    fn column_type(&self, ColumnUse { kind, id, key }: ColumnUse) -> Cow<'static, str> {
+        let name = match (kind, id) {
             (Kind::Id, IdKind::Serial) | (Kind::BigInt, _) => "bigint",
-            (Kind::Id, _) => "varchar(255)",
-            (Kind::String, _) => "longtext",
+            (Kind::Id | Kind::String, _) => return self.text_type(kind, key).into(),
             // What JavaScript's numbers are.
             (Kind::Number, _) => "double",
             (Kind::Boolean, _) => "boolean",
+            // Not `timestamp`, which ends in 2038 and may update itself.
             (Kind::Date, _) => "datetime(3)",
             (Kind::Json | Kind::StringList | Kind::NumberList, _) => "json",
+        };
+        name.into()
+    }
+
+    fn id_definition(&self, id: IdKind) -> Cow<'static, str> {
+        if id == IdKind::Serial {
+            return "bigint NOT NULL PRIMARY KEY AUTO_INCREMENT".into();
+        }
+        let mut definition = self.text_type(Kind::Id, None);
+        definition.push_str(" NOT NULL PRIMARY KEY");
+        if id == IdKind::Generated {
+            definition.push_str(" DEFAULT (uuid())");
+        }
+        definition.into()
+    }
+
+    /// Columns of long text take expressions only.
+    fn default_value(&self, literal: &Literal) -> String {
+        match literal {
+            Literal::Boolean(boolean) => boolean.to_string(),
+            Literal::Number(number) => number.to_string(),
+            Literal::Text(text) => format!("({})", self.text_literal(text)),
         }
     }
 
-    fn id_definition(&self, id: IdKind) -> &'static str {
-        match id {
-            IdKind::Text | IdKind::Uuid => "varchar(255) NOT NULL PRIMARY KEY",
-            IdKind::Serial => "bigint NOT NULL PRIMARY KEY AUTO_INCREMENT",
-            IdKind::Generated => "varchar(255) NOT NULL PRIMARY KEY DEFAULT (uuid())",
+    /// Whether a backslash stands for itself is a setting, and what other letters are is the
+    /// business of whoever runs a script.
+    fn text_literal(&self, text: &str) -> String {
+        if text
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~' if byte != b'\\'))
+        {
+            return format!("'{}'", text.replace('\'', "''"));
+        }
+        let bytes = text.bytes().map(|byte| format!("{byte:02X}"));
+        format!("_utf8mb4 X'{}'", bytes.collect::<String>())
+    }
+
+    /// With the collation, because columns that others add later take it from the table, and must
+    /// be able to refer to these.
+    fn table_options(&self) -> &'static str {
+        if self.mariadb {
+            " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin"
+        } else {
+            " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_bin"
+        }
+    }
+
+    /// A statement that fails leaves those before it, so the fewer the better.
+    fn indexes_with_table(&self) -> bool {
+        true
+    }
+
+    fn key_prefix(&self, characters: u64, key: Key) -> Option<usize> {
+        let share = share(key);
+        (characters > share as u64).then_some(share)
+    }
+
+    /// Texts have to have the same collation, and what is indexed by a part only cannot refer.
+    fn can_refer(&self, from: &str, to: &str) -> bool {
+        match (comparison(from), comparison(to)) {
+            (Some(from), Some(to)) => from == to,
+            _ => false,
+        }
+    }
+
+    fn same_name(&self, one: &str, other: &str) -> bool {
+        one.to_lowercase() == other.to_lowercase()
+    }
+}
+
+impl MySql {
+    /// Texts are equal here as they are in the other databases: letter for letter, and spaces at
+    /// the end count.
+    fn text_type(&self, kind: Kind, key: Option<Key>) -> String {
+        let collation = if self.mariadb {
+            "utf8mb4_nopad_bin"
+        } else {
+            "utf8mb4_0900_bin"
+        };
+        match key {
+            None if kind == Kind::String => format!("longtext COLLATE {collation}"),
+            _ => {
+                let length = key.map_or(KEY_LENGTH, share).min(KEY_LENGTH);
+                format!("varchar({length}) COLLATE {collation}")
+            }
         }
     }
 }
 
-fn listed(sql: &mut Builder, term: Term) {
-    sql.bind_as(term.slot, term.clause.kind, Role::Listed, 0);
+/// Characters of a column that is part of an index, where there is room.
+const KEY_LENGTH: usize = 255;
+
+/// How many characters of each text an index has room for, of four bytes each.
+fn share(key: Key) -> usize {
+    const BYTES: usize = 3072;
+    let left = BYTES.saturating_sub(key.others * 16);
+    left / 4 / key.texts.max(1)
+}
+
+/// By what a foreign key compares columns of that type; none where it cannot.
+fn comparison(column_type: &str) -> Option<String> {
+    let (name, collation) = match column_type.split_once(" COLLATE ") {
+        Some((text, collation)) => (text, Some(collation)),
+        None => (column_type, None),
+    };
+    let bare = name.split('(').next().unwrap_or(name);
+    match collation {
+        _ if bare.contains("text") || bare.contains("blob") || bare == "json" => None,
+        Some(collation) => Some(collation.to_owned()),
+        // The width that integers are shown with does not count.
+        None => Some(match name.split_once(')') {
+            Some((_, rest)) => format!("{bare}{rest}"),
+            None => name.to_owned(),
+        }),
+    }
+}
+
+/// `column IN (each)`, or its opposite; the engine repeats `each`.
+fn list(sql: &mut Builder, negated: bool, column: Piece, each: Piece) {
+    column(sql);
+    sql.sql(if negated { " NOT" } else { "" }).sql(OPENING);
+    each(sql);
+    sql.sql(")");
+}
+
+/// A value of the list as text, whatever the column holds.
+fn listed_text(sql: &mut Builder, term: Term) {
+    sql.bind_as(term.slot, Kind::String, Role::Listed, types::TEXT);
+}
+
+fn written_out(sql: &mut Builder, inner: Piece) {
+    sql.sql("CAST(");
+    inner(sql);
+    sql.sql(" AS CHAR)");
 }
 
 fn bytes(sql: &mut Builder, inner: Piece) {
@@ -254,3 +456,6 @@ fn bytes(sql: &mut Builder, inner: Piece) {
     inner(sql);
     sql.sql(" USING utf8mb4) AS BINARY)");
 }
+
+#[cfg(test)]
+mod tests;

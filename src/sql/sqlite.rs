@@ -3,8 +3,10 @@
 //! `LIKE` ignores ASCII case and knows wildcards, so substrings are found with `instr`; `lower`
 //! folds ASCII only, so folding uses the function the engine registers.
 
-use super::dialect::{Dialect, JoinedRows, Piece};
-use super::{Builder, Field, Term};
+use std::borrow::Cow;
+
+use super::dialect::{ColumnUse, Dialect, JoinedRows, Piece};
+use super::{Builder, Field, Literal, Term};
 use crate::engine::Role;
 use crate::engine::sqlite::FOLD;
 use crate::value::{IdKind, Kind};
@@ -116,13 +118,33 @@ impl Dialect for Sqlite {
     }
 
     /// As Better Auth's own migrator names them, so that either can take over from the other.
-    fn column_type(&self, kind: Kind, id: IdKind) -> &'static str {
-        match kind {
+    fn column_type(&self, ColumnUse { kind, id, .. }: ColumnUse) -> Cow<'static, str> {
+        let name = match kind {
             Kind::Id if id == IdKind::Serial => "integer",
             Kind::Number | Kind::Boolean => "integer",
             Kind::BigInt => "bigint",
             Kind::Date => "date",
             Kind::Id | Kind::String | Kind::Json | Kind::StringList | Kind::NumberList => "text",
+        };
+        name.into()
+    }
+
+    /// AUTOINCREMENT, because an id that is given out again would let what still refers to a
+    /// deleted user refer to another.
+    fn id_definition(&self, id: IdKind) -> Cow<'static, str> {
+        let definition = match id {
+            IdKind::Text | IdKind::Uuid => "text NOT NULL PRIMARY KEY",
+            IdKind::Serial => "integer NOT NULL PRIMARY KEY AUTOINCREMENT",
+            IdKind::Generated => "text NOT NULL PRIMARY KEY DEFAULT (lower(hex(randomblob(16))))",
+        };
+        definition.into()
+    }
+
+    fn default_value(&self, literal: &Literal) -> String {
+        match literal {
+            Literal::Boolean(boolean) => u8::from(*boolean).to_string(),
+            Literal::Number(number) => number.to_string(),
+            Literal::Text(text) => self.text_literal(text),
         }
     }
 
@@ -130,14 +152,8 @@ impl Dialect for Sqlite {
         false
     }
 
-    /// AUTOINCREMENT, because an id that is given out again would let what still refers to a
-    /// deleted user refer to another.
-    fn id_definition(&self, id: IdKind) -> &'static str {
-        match id {
-            IdKind::Text | IdKind::Uuid => "text NOT NULL PRIMARY KEY",
-            IdKind::Serial => "integer NOT NULL PRIMARY KEY AUTOINCREMENT",
-            IdKind::Generated => "text NOT NULL PRIMARY KEY DEFAULT (lower(hex(randomblob(16))))",
-        }
+    fn same_name(&self, one: &str, other: &str) -> bool {
+        one.eq_ignore_ascii_case(other)
     }
 }
 

@@ -59,7 +59,10 @@ fn scalar(kind: Kind, oid: u32, bytes: &[u8]) -> Result<Value> {
         types::TIMESTAMP | types::TIMESTAMPTZ => moment(kind, i64::from_be_bytes(sized(bytes)?)),
         types::DATE => {
             let days = i32::from_be_bytes(sized(bytes)?);
-            Ok(timestamp(kind, EPOCH + i64::from(days) * 86_400_000))
+            Ok(cells::from_moment(
+                kind,
+                EPOCH + i64::from(days) * 86_400_000,
+            ))
         }
         types::JSONB => match bytes.split_first() {
             Some((1, json)) => cells::from_text(Kind::Json, utf8(json)?),
@@ -79,17 +82,10 @@ fn moment(kind: Kind, microseconds: i64) -> Result<Value> {
     if microseconds == i64::MAX || microseconds == i64::MIN {
         return Err(undecodable("an infinite date"));
     }
-    Ok(timestamp(kind, microseconds.div_euclid(1000) + EPOCH))
-}
-
-/// A moment in a field that is none, such as a text, is written out.
-fn timestamp(kind: Kind, milliseconds: i64) -> Value {
-    match kind {
-        Kind::Date | Kind::Number | Kind::BigInt => Value::Timestamp(milliseconds),
-        _ => chrono::DateTime::from_timestamp_millis(milliseconds).map_or(Value::Null, |date| {
-            Value::Text(date.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
-        }),
-    }
+    Ok(cells::from_moment(
+        kind,
+        microseconds.div_euclid(1000) + EPOCH,
+    ))
 }
 
 /// A list, as the JSON text that lists cross as.

@@ -12,7 +12,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Either, Executor, Row};
 
 use self::types::ColumnType;
-use super::server::{Address, Config, Driver, Executed, Failure, Isolation, Tables, TlsMode};
+use super::server::{
+    Address, Config, Driver, Executed, Failure, Isolation, Tables, Texts, TlsMode,
+};
 use super::{Keep, Rows, Statement};
 use crate::value::Value;
 
@@ -205,6 +207,23 @@ impl Driver for Postgres {
             .await
             .map(drop)
             .map_err(|error| error::from_server(&error, attempt))
+    }
+
+    async fn fetch(
+        &self,
+        connection: &mut Connection,
+        sql: &str,
+        values: &[&str],
+    ) -> Result<Vec<Texts>, Failure> {
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for value in values {
+            query = query.bind(*value);
+        }
+        let failed = |error| error::from_server(&error, "reading about the database");
+        let rows = connection.raw.fetch_all(query).await.map_err(failed)?;
+        let cells = |row: &PgRow| (0..row.len()).map(|index| row.try_get(index)).collect();
+        let texts: sqlx::Result<Vec<Texts>> = rows.iter().map(cells).collect();
+        texts.map_err(failed)
     }
 
     fn begin(&self, isolation: Option<Isolation>) -> String {

@@ -54,6 +54,14 @@ pub trait Driver: Send + Sync + 'static {
         attempt: &str,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Asks about the database itself: text in, text out, and nothing is kept prepared.
+    fn fetch(
+        &self,
+        connection: &mut Self::Connection,
+        sql: &str,
+        values: &[&str],
+    ) -> impl Future<Output = Result<Vec<Texts>, Failure>> + Send;
+
     /// What begins a transaction.
     fn begin(&self, isolation: Option<Isolation>) -> String;
 
@@ -65,6 +73,9 @@ pub trait Driver: Send + Sync + 'static {
 
 /// By table and column.
 pub type Tables<C> = HashMap<String, HashMap<String, C>>;
+
+/// The cells of a row.
+pub type Texts = Vec<Option<String>>;
 
 #[derive(Debug, Default)]
 pub struct Executed {

@@ -72,6 +72,26 @@ impl<D: Driver> Pool<D> {
         self.connections.status()
     }
 
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A connection that is not one of the pool's.
+    pub async fn connect(&self) -> Result<D::Connection> {
+        let mut backoff = Backoff::new(self.limits.connect_retry);
+        loop {
+            let connecting = self.driver().connect();
+            let failure = match tokio::time::timeout(self.limits.connect, connecting).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(failure)) => failure.error,
+                Err(_) => self.connects_too_slowly(),
+            };
+            if !failure.retryable || !backoff.wait().await {
+                return Err(failure);
+            }
+        }
+    }
+
     /// A connection, for `what`: an idle one, or a new one while there are fewer than the most,
     /// or the next to become free.
     pub async fn lease(&self, what: &'static str) -> Result<Lease<D>> {
