@@ -9,7 +9,7 @@ import { deepStrictEqual, notStrictEqual } from "node:assert/strict";
  */
 
 /** Calls that are not made again when time is taken. */
-const SAMPLES = [1_000_000_000, 1_000_000_001, 1_000_000_002];
+const SAMPLES = [100_000_000, 100_000_001, 100_000_002];
 
 /** Every row of these, in an order that the rows decide. */
 const CONTENTS = [
@@ -17,6 +17,7 @@ const CONTENTS = [
   { model: "session", field: "token" },
   { model: "account", field: "accountId" },
   { model: "verification", field: "identifier" },
+  { model: "rateLimit", field: "key" },
 ];
 
 /**
@@ -39,7 +40,7 @@ export async function checkAnswers(contestants, operations) {
 /** @param {Contestant[]} contestants */
 export async function checkContents(contestants) {
   for (const { model, field } of CONTENTS) {
-    const limit = Number.MAX_SAFE_INTEGER;
+    const limit = 100_000_000;
     await checkEqual(contestants, `the rows of ${model}`, ({ adapter }) =>
       adapter.findMany({ model, limit, sortBy: { field, direction: "asc" } }),
     );
@@ -71,7 +72,12 @@ function normalised(answer) {
   if (answer?.constructor !== Object) return answer;
   const fields = Object.entries(answer).filter(([, value]) => value !== undefined);
   return Object.fromEntries(
-    fields.map(([name, value]) => [name, isNewId(name, value) ? "new" : normalised(value)]),
+    fields.map(([name, value]) => {
+      if (isNewId(name, value)) return [name, "new"];
+      // 64 bits: a number, a BigInt, or with the built-in adapter on pg a text.
+      if (name === "lastRequest") return [name, Number(value)];
+      return [name, normalised(value)];
+    }),
   );
 }
 

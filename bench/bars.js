@@ -2,6 +2,19 @@
 
 /**
  * @typedef {import("./compare.js").Measurement} Measurement
+ * @typedef {import("./measure.js").Result} Result
+ */
+
+/**
+ * At least so many times as good as each of the peers, in everything it covers.
+ *
+ * @typedef {object} Promised
+ * @property {string} promise
+ * @property {string[]} [kinds] Of operations; without, all of them. The same for `callers`.
+ * @property {number} [callers]
+ * @property {string[]} peers
+ * @property {number} least
+ * @property {"throughput" | "loopP99"} [of] Throughput unless it is said otherwise.
  */
 
 /**
@@ -11,35 +24,34 @@
  * @property {string} closest The measurement with the least to spare.
  */
 
-const FIND_ONE = 1.8;
+/** How many times as good the first is. @type {Record<string, (own: Result, other: Result) => number>} */
+const QUALITIES = {
+  throughput: (own, other) => own.ratio / other.ratio,
+  // The monitor cannot tell less than this from nothing.
+  loopP99: (own, other) => Math.max(other.loopP99 ?? 0, 0.1) / Math.max(own.loopP99 ?? 0, 0.1),
+};
 
 /**
  * @param {Measurement[]} measurements
- * @param {string[]} peers
+ * @param {Promised[]} promises
  * @returns {Bar[]}
  */
-export function judge(measurements, peers) {
-  const hot = measurements.filter((measurement) => measurement.hot);
-  return peers.flatMap((peer) => [
-    bar(`findOne at least ${FIND_ONE} times as fast as the ${peer}`, hot, peer, FIND_ONE),
-    bar(`nothing slower than the ${peer}`, measurements, peer, 1),
-  ]);
-}
-
-/**
- * @param {string} promise
- * @param {Measurement[]} measurements
- * @param {string} peer
- * @param {number} least
- * @returns {Bar}
- */
-function bar(promise, measurements, peer, least) {
-  const ratios = measurements.map(({ operation, callers, results }) => {
-    const [own] = results;
-    const other = results.find(({ contestant }) => contestant === peer);
-    return { ratio: own.ratio / (other?.ratio ?? Number.NaN), operation, callers };
+export function judge(measurements, promises) {
+  return promises.map(({ promise, kinds, callers, peers, least, of = "throughput" }) => {
+    const covered = measurements.filter(
+      (measurement) =>
+        (callers ?? measurement.callers) === measurement.callers &&
+        (kinds?.includes(measurement.kind) ?? true),
+    );
+    const times = covered.flatMap(({ operation, callers, results: [own, ...others] }) =>
+      others
+        .filter(({ contestant }) => peers.includes(contestant))
+        .map((other) => ({
+          ratio: QUALITIES[of](own, other),
+          where: `${operation}, ${other.contestant}, callers: ${callers}`,
+        })),
+    );
+    const { ratio, where } = times.reduce((a, b) => (b.ratio < a.ratio ? b : a));
+    return { promise, holds: ratio >= least, closest: `${ratio.toFixed(2)} times, ${where}` };
   });
-  const { ratio, operation, callers } = ratios.reduce((a, b) => (b.ratio < a.ratio ? b : a));
-  const closest = `${ratio.toFixed(2)} times, ${operation}, callers: ${callers}`;
-  return { promise, holds: ratio >= least, closest };
 }

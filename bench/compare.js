@@ -14,7 +14,7 @@ import { operationsOn } from "./operations.js";
 import { printBars, printHeading, printMemory, printResults, printStart } from "./report.js";
 
 /**
- * @typedef {import("./operations.js").Contestant} Contestant
+ * @typedef {import("./engines.js").Engine} Engine
  * @typedef {import("./measure.js").Result} Result
  */
 
@@ -30,7 +30,7 @@ import { printBars, printHeading, printMemory, printResults, printStart } from "
 /**
  * @typedef {object} Measurement
  * @property {string} operation
- * @property {boolean} hot
+ * @property {string} kind Of operation.
  * @property {number} callers
  * @property {Result[]} results
  */
@@ -42,21 +42,35 @@ import { printBars, printHeading, printMemory, printResults, printStart } from "
  * @property {number} after After a thousand calls of every operation.
  */
 
-/** @typedef {Awaited<ReturnType<typeof compareOn>>} Report */
-
-const CALLERS = [1, 32];
+/** @typedef {Awaited<ReturnType<typeof compareIn>>} Report */
 
 /** Ratios refer to the second contestant; the first is this package. */
 const BASELINE = 1;
 
 /**
- * @param {object} parts
- * @param {string} parts.name Of the comparison, and of the module with its contestants.
- * @param {Contestant[]} parts.contestants
- * @param {() => string} parts.freshPlace Another database with the same content.
+ * @param {string} comparison
+ * @param {Engine} engine
  * @param {Settings} settings
  */
-export async function compareOn({ name, contestants, freshPlace }, { users, rounds, json }) {
+export async function compare(comparison, engine, settings) {
+  const content = await engine.prepare(settings.users);
+  try {
+    return await compareIn(content, comparison, engine, settings);
+  } finally {
+    await content.release();
+  }
+}
+
+/**
+ * @param {import("./engines.js").Content} content
+ * @param {string} comparison
+ * @param {Engine} engine
+ * @param {Settings} settings
+ */
+async function compareIn(content, comparison, engine, { users, rounds, json }) {
+  /** @type {import("./operations.js").Contestant[]} */
+  const contestants = [];
+  for (const name of engine.names) contestants.push(await engine.open(name, await content.copy()));
   const machine = describeMachine();
   const operations = operationsOn(users);
   printStart(machine, contestants, { users, rounds });
@@ -65,12 +79,12 @@ export async function compareOn({ name, contestants, freshPlace }, { users, roun
   const measure = measurer(contestants, BASELINE, rounds);
   /** @type {Measurement[]} */
   const measurements = [];
-  for (const callers of CALLERS) {
+  for (const callers of engine.callers) {
     printHeading(callers);
     for (const operation of operations) {
       const results = await measure(operation, callers);
-      const { name, hot = false } = operation;
-      measurements.push({ operation: name, hot, callers, results });
+      const { name, kind = "other" } = operation;
+      measurements.push({ operation: name, kind, callers, results });
       printResults(name, results);
     }
   }
@@ -79,16 +93,16 @@ export async function compareOn({ name, contestants, freshPlace }, { users, roun
 
   /** @type {Memory[]} */
   const memory = [];
-  for (const contestant of contestants) {
-    memory.push(await memoryOf(name, contestant.name, freshPlace(), users));
+  for (const name of engine.names) {
+    memory.push(await memoryOf(comparison, name, await content.copy(), users));
   }
   printMemory(memory);
 
-  const peers = contestants.slice(1).map(({ name }) => name);
-  const bars = judge(measurements, peers);
+  const bars = judge(measurements, engine.promises);
   printBars(bars);
   const report = {
-    comparison: name,
+    comparison,
+    engine: engine.name,
     date: new Date().toISOString(),
     machine,
     contestants: contestants.map(({ name, versions }) => ({ name, versions })),
@@ -114,7 +128,7 @@ export async function compareOn({ name, contestants, freshPlace }, { users, roun
  */
 async function memoryOf(comparison, contestant, place, users) {
   const script = fileURLToPath(new URL("memory.js", import.meta.url));
-  const args = [script, `./${comparison}.js`, contestant, place, String(users)];
+  const args = [script, comparison, contestant, place, String(users)];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   return { contestant, ...JSON.parse(stdout) };
 }

@@ -64,6 +64,20 @@ export const verification = (n) => ({
   updatedAt: moment(n),
 });
 
+/** How many callers limits are kept for. */
+const LIMITED = 1_000;
+
+/** @param {number} n */
+export const limitKey = (n) => `203.0.113.${n % LIMITED}|/sign-in/email`;
+
+/** @param {number} n */
+export const limit = (n) => ({
+  id: id("rateLimit", n),
+  key: limitKey(n),
+  count: 0,
+  lastRequest: START,
+});
+
 /**
  * Fills an empty database.
  *
@@ -79,5 +93,6 @@ export async function fill(adapter, users) {
       await add("session", { id: id("session", n), ...session(n) });
       await add("account", { id: id("account", n), ...account(n) });
     }
+    for (let n = 0; n < LIMITED; n++) await add("rateLimit", limit(n));
   });
 }

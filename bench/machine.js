@@ -1,6 +1,6 @@
 // Where a result comes from, so that it can be compared with another.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { arch, cpus, loadavg, platform } from "node:os";
 
 export function describeMachine() {
@@ -15,13 +15,21 @@ export function describeMachine() {
   };
 }
 
+/** This package's. @returns {string} */
+export function ownVersion() {
+  const file = new URL("../package.json", import.meta.url);
+  return JSON.parse(readFileSync(file, "utf8")).version;
+}
+
 /**
- * @param {string} folder of a package, relative to this file's
- * @returns {string} its name and version
+ * @param {string} name of a package
+ * @returns {string} and its version
  */
-export function nameAndVersion(folder) {
-  // Read as a file, because a package may not export it.
-  const file = new URL(`${folder}/package.json`, import.meta.url);
-  const { name, version } = JSON.parse(readFileSync(file, "utf8"));
-  return `${name} ${version}`;
+export function nameAndVersion(name) {
+  // Read as a file, because a package may not export it; from where it is imported from.
+  const folders = ["node_modules", "../node_modules"].map((folder) => `${folder}/${name}`);
+  const files = folders.map((folder) => new URL(`${folder}/package.json`, import.meta.url));
+  const file = files.find((file) => existsSync(file));
+  if (file === undefined) throw new Error(`${name} is not installed`);
+  return `${name} ${JSON.parse(readFileSync(file, "utf8")).version}`;
 }

@@ -1,13 +1,13 @@
 // Memory of one contestant: only in a process of its own can it be told from the others'. Prints
 // the resident bytes with the database open, and after a thousand calls of every operation.
 
+import { engines } from "./engines.js";
 import { operationsOn } from "./operations.js";
 
 const CALLS = 1_000;
 
-const [comparison, name, place, users] = process.argv.slice(2);
-/** @type {{ open: typeof import("./sqlite.js").open }} */
-const { open } = await import(comparison);
+const [engine, name, place, users] = process.argv.slice(2);
+const { open } = await engines[engine]();
 const contestant = await open(name, place);
 const operations = operationsOn(Number(users));
 

@@ -1,7 +1,7 @@
 // What is measured: calls as Better Auth itself makes them. The nth call is the same for every
 // contestant, so that their databases stay equal.
 
-import { session, user, verification, verificationId } from "./dataset.js";
+import { account, limitKey, session, user, verification, verificationId } from "./dataset.js";
 
 /**
  * @typedef {import("@better-auth/core/db/adapter").DBAdapter} DBAdapter
@@ -21,7 +21,7 @@ import { session, user, verification, verificationId } from "./dataset.js";
 /**
  * @typedef {object} Operation
  * @property {string} name
- * @property {boolean} [hot] Whether it belongs to the look-ups that have a bar of their own.
+ * @property {"find" | "join" | "create" | "consume"} [kind] What bars of its own it belongs to.
  * @property {(contestant: Contestant, n: number) => Promise<any>} run
  * @property {(contestant: Contestant, n: number) => Promise<any>} [prepare] Makes what `run` needs.
  */
@@ -42,22 +42,24 @@ export function operationsOn(users) {
   return [
     {
       name: "findOne user by e-mail",
-      hot: true,
+      kind: "find",
       run: ({ adapter }, n) =>
         adapter.findOne({ model: "user", where: [{ field: "email", value: emails[n % users] }] }),
     },
     {
       name: "findOne session by token",
-      hot: true,
+      kind: "find",
       run: ({ adapter }, n) => adapter.findOne({ model: "session", where: byToken(n) }),
     },
     {
       name: "session and its user",
+      kind: "join",
       run: ({ adapter }, n) =>
         adapter.findOne({ model: "session", where: byToken(n), join: { user: true } }),
     },
     {
       name: "session and its user, joins on",
+      kind: "join",
       run: ({ joining }, n) =>
         joining.findOne({ model: "session", where: byToken(n), join: { user: true } }),
     },
@@ -71,8 +73,22 @@ export function operationsOn(users) {
         }),
     },
     {
+      name: "user and accounts, joins on",
+      run: ({ joining }, n) =>
+        joining.findOne({
+          model: "user",
+          where: [{ field: "email", value: emails[n % users] }],
+          join: { account: true },
+        }),
+    },
+    {
       name: "findMany, 100 users",
-      run: ({ adapter }) => adapter.findMany({ model: "user", limit: 100 }),
+      run: ({ adapter }) =>
+        adapter.findMany({
+          model: "user",
+          limit: 100,
+          sortBy: { field: "email", direction: "asc" },
+        }),
     },
     {
       name: "count users",
@@ -85,6 +101,7 @@ export function operationsOn(users) {
     },
     {
       name: "create session",
+      kind: "create",
       run: ({ adapter }, n) =>
         adapter.create({
           model: "session",
@@ -102,12 +119,36 @@ export function operationsOn(users) {
     },
     {
       name: "consumeOne verification",
+      kind: "consume",
       prepare: ({ adapter }, n) =>
         adapter.create({ model: "verification", data: verification(n), forceAllowId: true }),
       run: ({ adapter }, n) =>
         adapter.consumeOne({
           model: "verification",
           where: [{ field: "id", value: verificationId(n) }],
+        }),
+    },
+    {
+      name: "incrementOne rate limit",
+      run: ({ adapter }, n) =>
+        adapter.incrementOne({
+          model: "rateLimit",
+          where: [
+            { field: "key", value: limitKey(n) },
+            { field: "count", operator: "lt", value: 1_000_000 },
+          ],
+          increment: { count: 1 },
+          set: { lastRequest: Date.UTC(2026, 5, 1) + n },
+        }),
+    },
+    {
+      name: "user and account, transaction",
+      run: ({ adapter }, n) =>
+        adapter.transaction(async (transaction) => {
+          const data = user(users + n);
+          const created = await transaction.create({ model: "user", data, forceAllowId: true });
+          await transaction.create({ model: "account", data: account(users + n) });
+          return created;
         }),
     },
   ];

@@ -1,5 +1,5 @@
-// Installs what the benchmarks compare with, into a folder of its own: native modules, which
-// nobody else who works here should have to compile.
+// Installs what the benchmarks compare with, into a folder of its own: large, and partly native,
+// which nobody else who works here should have to download or compile.
 //
 // better-sqlite3 12 is the last one for Node 20; on newer ones 13 is not faster.
 
@@ -11,15 +11,48 @@ import { npmCli } from "../scripts/npm.js";
 import { Failure, exec, step } from "../scripts/step.js";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
-const stamp = join(folder, "node_modules/.installed-for");
 
-export async function installPeers() {
+/**
+ * A module that may not be installed: the type checker does not follow a name it cannot read.
+ *
+ * @param {string} name
+ * @returns {Promise<any>}
+ */
+export const load = (name) => import(name);
+
+/**
+ * @param {string} engine
+ * @param {() => Promise<void>} prepare What the engine's own peers need once they are there.
+ */
+export async function installPeers(engine, prepare) {
+  await once("packages", "peers", () => npm(["ci", "--ignore-scripts"]));
+  await once(engine, `what ${engine} is compared with`, prepare);
+}
+
+/** For SQLite. */
+export function compileBetterSqlite3() {
+  return npm(["rebuild", "better-sqlite3", "--ignore-scripts=false"], ownHeaders());
+}
+
+/** @param {string[]} args @param {NodeJS.ProcessEnv} [env] */
+async function npm([command, ...args], env) {
+  await exec(process.execPath, [npmCli(), command, "--prefix", folder, ...args], env);
+}
+
+/**
+ * Does it unless it has been done for what is there now.
+ *
+ * @param {string} what
+ * @param {string} heading
+ * @param {() => Promise<void>} work
+ */
+async function once(what, heading, work) {
+  const stamp = join(folder, `node_modules/.ready-${what}`);
   const wanted = fingerprint();
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  await step("peers (compiling better-sqlite3 takes about a minute)", async () => {
+  await step(heading, async () => {
     try {
-      const args = ["ci", "--prefix", folder, "--ignore-scripts=false"];
-      await exec(process.execPath, [npmCli(), ...args], ownHeaders());
+      await work();
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       throw new Failure("What the benchmark compares with could not be installed.");

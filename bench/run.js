@@ -2,23 +2,20 @@
 
 import { parseArgs } from "node:util";
 import { Failure } from "../scripts/step.js";
+import { compare } from "./compare.js";
+import { engines } from "./engines.js";
 import { installPeers } from "./peers.js";
 
-const USAGE = `usage: npm run bench -- sqlite [options]
+const USAGE = `usage: npm run bench -- sqlite|postgres|mysql|mariadb [options]
 
 Compares this package with what Better Auth brings for the same database, through the same
-interface and on the same content, in one run.
+interface and on the same content, in one run. Exits with 1 where a promise is not kept.
 
   --users <n>    users in the database, each with a session and an account (default: 10000)
   --rounds <n>   rounds that are measured (default: 9)
   --json <file>  also writes the results there; bench/chart.js draws them
   --help         prints this
 `;
-
-/** @type {Record<string, () => Promise<{ compare: typeof import("./sqlite.js").compare }>>} */
-const comparisons = {
-  sqlite: () => import("./sqlite.js"),
-};
 
 function readCommandLine() {
   try {
@@ -50,16 +47,17 @@ async function main() {
   const { positionals, values } = readCommandLine();
   if (values.help) return console.log(USAGE);
   const [name = ""] = positionals;
-  if (positionals.length !== 1 || !Object.hasOwn(comparisons, name)) throw new Failure(USAGE);
+  if (positionals.length !== 1 || !Object.hasOwn(engines, name)) throw new Failure(USAGE);
   const users = atLeastOne("users", values.users);
   const rounds = atLeastOne("rounds", values.rounds);
-  await installPeers();
+  const engine = await engines[name]();
+  await installPeers(name, engine.install);
   // Better Auth looks variables up during every call, and npm adds dozens of them.
   for (const variable of Object.keys(process.env)) {
     if (variable.startsWith("npm_")) delete process.env[variable];
   }
-  const { compare } = await comparisons[name]();
-  await compare({ users, rounds, json: values.json });
+  const { bars } = await compare(name, engine, { users, rounds, json: values.json });
+  if (!bars.every(({ holds }) => holds)) process.exitCode = 1;
 }
 
 try {
