@@ -145,16 +145,44 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
   test("a write through the outer adapter inside a transaction says who it waited for", async () => {
     const { adapter } = await openDatabase(engine, { options: { acquireTimeoutMs: 50 } });
     await adapter.transaction(async (inside) => {
+      await inside.create({ model: "user", data: user("ada") });
       const stuck = adapter.create({ model: "user", data: user("stuck") });
       await expect(stuck).rejects.toMatchObject({
         code: "POOL_TIMEOUT",
         retryable: true,
         message: expect.stringMatching(/a transaction has held it for \d+ ms/),
       });
-      await inside.create({ model: "user", data: user("ada") });
     });
     await adapter.create({ model: "user", data: user("grace") });
     expect(await userNames(adapter)).toEqual(["ada", "grace"]);
+  });
+
+  test("a transaction holds nobody up before its first write", async () => {
+    const { adapter } = await openDatabase(engine, { options: { acquireTimeoutMs: 50 } });
+    await adapter.transaction(async (inside) => {
+      expect(await userNames(inside)).toEqual([]);
+      await inside.transaction(async (nested) => {
+        await adapter.create({ model: "user", data: user("ada") });
+        expect(await userNames(nested)).toEqual(["ada"]);
+        await nested.create({ model: "user", data: user("grace") });
+        await expect(nested.transaction(fails)).rejects.toThrow();
+      });
+      expect(await userNames(inside)).toEqual(["ada", "grace"]);
+    });
+    expect(await userNames(adapter)).toEqual(["ada", "grace"]);
+  });
+
+  test("savepoints that were set before the first write undo it", async () => {
+    const { adapter } = await openDatabase(engine);
+    await adapter.transaction(async (inside) => {
+      const nested = inside.transaction(async (nested) => {
+        await nested.create({ model: "user", data: user("undone") });
+        await fails();
+      });
+      await expect(nested).rejects.toThrow();
+      await inside.create({ model: "user", data: user("kept") });
+    });
+    expect(await userNames(adapter)).toEqual(["kept"]);
   });
 
   const endings = [

@@ -61,7 +61,14 @@ describe("nativeAdapter() refuses", () => {
     ["an empty URL", "", /names no database/],
     ["a path alone", "./auth.db", /names no database/],
     ["an unknown database", `oracle://user:${SECRET}@host/db`, /begins with "oracle:"/],
-    ["a database of a later version", `postgres://user:${SECRET}@host/db`, /begins with "postgres:"/],
+    ["a database of a later version", `mongodb://user:${SECRET}@host/db`, /begins with "mongodb:"/],
+    ["an unknown parameter of a server", `postgres://user:${SECRET}@host/db?key=${SECRET}`, /unknown parameter "key"/],
+    ["an unknown option of a server", { url: `mysql://user:${SECRET}@host/db`, passwort: SECRET }, /no option "passwort"/],
+    ["a port beyond the last", `mysql://user:${SECRET}@host:70000/db`, /port/],
+    ["a password with a malformed escape", `mysql://user:%${SECRET}@host/db`, /percent escape/],
+    ["an unknown TLS mode", `postgres://user:${SECRET}@host/db?sslmode=sometimes`, /TLS mode/],
+    ["engine and URL that contradict each other", { url: `mysql://u:${SECRET}@host/db`, engine: "postgres" }, /engine says postgres/],
+    ["a replica of another kind", { url: `mysql://u:${SECRET}@host/db`, replicas: [`postgres://u:${SECRET}@host/db`] }, /replica/],
     ["a SQLite URL without a path", "sqlite:", /names no file/],
     ["an unknown URL parameter", `sqlite:a.db?key=${SECRET}`, /no parameter "key"/],
     ["a URL parameter of another type", `sqlite:a.db?busy_timeout=${SECRET}`, /busy_timeout must be a whole number/],
@@ -94,7 +101,10 @@ describe("the first use says that it cannot open", () => {
     const uses = [
       () => adapter.findOne({ model: "user", where: [{ field: "email", value: SECRET }] }),
       () => adapter.create({ model: "user", data: user(SECRET) }),
-      () => adapter.transaction(async () => {}),
+      () =>
+        adapter.transaction((/** @type {any} */ inside) =>
+          inside.create({ model: "user", data: user(SECRET) }),
+        ),
       () => database.migrate({}),
     ];
     for (const use of uses) {

@@ -327,7 +327,8 @@ describe("SQLite", () => {
   test("a write that gave up waiting does not open it again after close()", async () => {
     const { url, database, adapter } = await openDatabase(file);
     const hasty = nativeAdapter({ url, acquireTimeoutMs: 10 });
-    await adapter.transaction(async () => {
+    await adapter.transaction(async (inside) => {
+      await inside.create({ model: "user", data: user("first") });
       const write = hasty({}).create({ model: "user", data: user("late") });
       await expect(write).rejects.toMatchObject({ code: "POOL_TIMEOUT" });
       await hasty.close();

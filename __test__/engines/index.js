@@ -10,8 +10,8 @@ import * as postgres from "./postgres.js";
  * @typedef {object} Database
  * @property {string} url
  * @property {() => Promise<void>} drop also while somebody is connected to it
- * @property {(sql: string, values?: unknown[]) => Promise<any[]>} [query] Asks it with a driver that
- *   is not this package's.
+ * @property {(sql: string, values?: unknown[]) => Promise<any[]>} [query] Asks it by a driver
+ *   that is not this package's.
  */
 
 /**
@@ -55,6 +55,6 @@ export const serverEngines = [
 /** @param {string} variable in which whoever started the server has left its URL */
 function serverUrl(variable) {
   const url = process.env[variable];
-  if (!url) throw new Error(`${variable} is not set: __test__/servers/shared.js starts the server.`);
+  if (!url) throw new Error(`${variable} is not set; __test__/servers/shared.js does that.`);
   return url;
 }

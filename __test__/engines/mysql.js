@@ -9,7 +9,8 @@ import { databasesOf } from "./server.js";
  * @returns {Promise<import("./server.js").Connection>}
  */
 export async function connect(url, options) {
-  const connection = await mysql.createConnection({ uri: url, multipleStatements: true, ...options });
+  const all = { uri: url, multipleStatements: true, ...options };
+  const connection = await mysql.createConnection(all);
   // Without a listener, a connection that is lost while idle would end the process.
   connection.on("error", () => {});
   const { stream } = /** @type {any} */ (connection).connection;

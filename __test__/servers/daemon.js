@@ -15,12 +15,13 @@ import { guard, remove } from "./temporary.js";
  * @property {string} url of a database in which its user may do everything
  * @property {string} adminUrl the same one, for whoever may do everything to the server
  * @property {number} port
- * @property {string} socketDirectory where its Unix socket is
+ * @property {string} socket its Unix socket
+ * @property {string} socketDirectory
  * @property {string} directory of all its files
  * @property {() => string} log what it has written so far
  * @property {() => Promise<void>} stop Ends it at once, and removes its data.
  * @property {() => Promise<void>} shutDown Ends it in order; restart() brings it back.
- * @property {() => Promise<void>} kill Ends it by SIGKILL, as a crash does; restart() brings it back.
+ * @property {() => Promise<void>} kill Ends it by SIGKILL, as in a crash; restart() brings it back.
  * @property {() => Promise<void>} restart On the same port, with the same data.
  */
 
@@ -36,7 +37,7 @@ import { guard, remove } from "./temporary.js";
  * @property {RegExp} [remains] what it says when it finds processes of its killed predecessor
  */
 
-/** The bound for a hang, and within that of a test: it is ready much sooner, also on a slow machine. */
+/** The bound for a hang, within that of a test: even on a slow machine it is ready much sooner. */
 const READY_WITHIN = 25_000;
 
 /**

@@ -2,7 +2,7 @@
 // the libraries that the system lacks. No service starts, no account is made, and nothing of the
 // system changes, so root is not needed either.
 
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cached } from "./cache.js";
 import { entries, findFolder, run } from "./program.js";
@@ -20,10 +20,10 @@ const signed = "signed-by=/usr/share/keyrings/debian-archive-keyring.gpg";
  */
 export async function unpack(packages, { suite } = {}) {
   if (!findFolder("apt-get")) {
-    throw new Error(`Tests need the servers that Debian calls ${packages.join(", ")}: install them.`);
+    throw new Error(`Tests need what Debian calls ${packages.join(", ")}: install it.`);
   }
-  const system = await run(["dpkg", "--print-architecture"]);
-  const root = await cached(packages[0], [packages, suite, system], async (folder) => {
+  const recipe = [packages, suite, process.arch, await readFile("/etc/os-release", "utf8")];
+  const root = await cached(packages[0], recipe, async (folder) => {
     const archives = await download(packages, folder, suite);
     for (const archive of archives) await run(["dpkg-deb", "-x", archive, folder], { as: {} });
     await rm(join(folder, "apt"), { recursive: true });
@@ -39,9 +39,6 @@ export async function unpack(packages, { suite } = {}) {
  */
 async function download(packages, folder, suite) {
   const state = join(folder, "apt");
-  /** @param {string[]} settings @param {string[]} command */
-  const apt = (settings, ...command) =>
-    run(["apt-get", "-qq", ...settings.flatMap((each) => ["-o", each]), ...command], { as: {} });
   const settings = [
     `Dir::State::Lists=${state}/lists`,
     `Dir::Cache=${state}`,
@@ -49,13 +46,18 @@ async function download(packages, folder, suite) {
     "APT::Sandbox::User=",
     "Debug::NoLocking=true",
   ];
+  /** @param {string[]} command */
+  const apt = async (...command) => {
+    const options = settings.flatMap((setting) => ["-o", setting]);
+    return run(["apt-get", "-qq", ...options, ...command], { as: {} });
+  };
   await mkdir(join(state, "lists/partial"), { recursive: true });
   await mkdir(join(state, "archives/partial"), { recursive: true });
-  await apt(settings, "update");
+  await apt("update");
   if (suite !== undefined) {
     const origin = ["--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"];
-    const [mirror] = (await apt(settings, "indextargets", ...origin)).split("\n");
-    if (!mirror) throw new Error(`Tests need ${packages[0]}: install it. Only Debian's is unpacked.`);
+    const [mirror] = (await apt("indextargets", ...origin)).split("\n");
+    if (!mirror) throw new Error(`Tests need what Debian calls ${packages[0]}: install it.`);
     await writeFile(join(state, "sources.list"), `deb [${signed}] ${mirror} ${suite} main\n`);
     await writeFile(join(state, "status"), "");
     settings.push(
@@ -63,9 +65,9 @@ async function download(packages, folder, suite) {
       "Dir::Etc::SourceParts=-",
       `Dir::State::Status=${state}/status`,
     );
-    await apt(settings, "update");
+    await apt("update");
   }
   const install = ["install", "--yes", "--download-only", "--no-install-recommends"];
-  await apt(settings, ...install, ...packages);
+  await apt(...install, ...packages);
   return entries(join(state, "archives")).filter((path) => path.endsWith(".deb"));
 }

@@ -21,7 +21,7 @@ const SETTINGS = {
   "wsrep-sst-method": "rsync",
 };
 
-/** The library, and an environment with the programs that copy data from one server to another. */
+/** The library, and an environment with the programs that copy data from server to server. */
 async function galera() {
   const installed = ["/usr/lib/galera", "/usr/lib"].map((folder) => join(folder, LIBRARY));
   const library = installed.find((path) => existsSync(path));
@@ -56,8 +56,8 @@ export async function install() {
 }
 
 /**
- * Three servers: when one dies, the others have the majority and go on. One that was killed does
- * not come back: for that, it would have to copy all data from another.
+ * Three servers: when one dies, the others are the majority and go on. One that comes back gets
+ * what it has missed from another.
  *
  * @param {import("./mysql-protocol.js").Options} [options] of each
  */

@@ -1,4 +1,4 @@
-// The kinds of servers. Each module finds or unpacks its programs, and starts any number of servers.
+// The kinds of servers; each module finds or unpacks its programs, and starts any number of them.
 
 import * as galera from "./galera.js";
 import * as mariadb from "./mariadb.js";

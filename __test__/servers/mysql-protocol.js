@@ -8,7 +8,7 @@ import { freePort } from "./port.js";
 import { run } from "./program.js";
 import { privateCopy, temporaryDirectory } from "./temporary.js";
 
-/** @typedef {Record<string, string | number | boolean>} Settings as on the command line, without "--" */
+/** @typedef {Record<string, string | number | boolean>} Settings as options, without "--" */
 
 /**
  * @typedef {object} Options
@@ -42,7 +42,9 @@ const SETTINGS = {
 
 /** @param {Settings} settings */
 export const args = (settings) =>
-  Object.entries(settings).map(([name, value]) => (value === true ? `--${name}` : `--${name}=${value}`));
+  Object.entries(settings).map(([name, value]) => {
+    return value === true ? `--${name}` : `--${name}=${value}`;
+  });
 
 /**
  * Runs a copy of a data directory.
@@ -54,7 +56,7 @@ export const args = (settings) =>
  * @param {string[]} [kind.firstly] more options, for the first start alone
  * @param {string} kind.data
  * @param {Settings} kind.settings
- * @param {string} [kind.ready] a query that has an answer when it is ready; logging in is not enough
+ * @param {string} [kind.ready] a query that has rows when it is ready, if a login does not tell
  * @param {Options} [options]
  * @returns {Promise<import("./daemon.js").Server>}
  */
@@ -85,6 +87,7 @@ export async function serve(kind, { settings = {}, tls } = {}) {
   return {
     ...daemon,
     port,
+    socket,
     socketDirectory: directory,
     url: urlOf(scheme, user, port),
     adminUrl: urlOf(scheme, ADMINISTRATOR, port),

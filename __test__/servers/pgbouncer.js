@@ -50,7 +50,9 @@ export async function start(server, { settings = {} } = {}) {
   const databases = `[databases]\n* = host=${hostname} port=${serverPort}\n`;
   const config = join(directory, "pgbouncer.ini");
   await writeFile(config, `${databases}[pgbouncer]\n${lines.join("\n")}\n`);
-  const before = (/** @type {string} */ url) => Object.assign(new URL(url), { port: `${port}` }).href;
+  const through = (/** @type {string} */ url) => {
+    return Object.assign(new URL(url), { hostname: "127.0.0.1", port: `${port}` }).href;
+  };
   const daemon = await startDaemon({
     command: [command, config],
     directory,
@@ -60,8 +62,9 @@ export async function start(server, { settings = {} } = {}) {
   return {
     ...daemon,
     port,
+    socket: join(directory, `.s.PGSQL.${port}`),
     socketDirectory: directory,
-    url: before(server.url),
-    adminUrl: before(server.adminUrl),
+    url: through(server.url),
+    adminUrl: through(server.adminUrl),
   };
 }

@@ -3,6 +3,9 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 
+/** Whoever asked for them may not listen yet, or not just now. */
+const given = new Set();
+
 /**
  * Below the ports that systems give to outgoing connections: while a server restarts, nobody takes
  * its port, and a client that tries to connect cannot meet itself there.
@@ -10,7 +13,9 @@ import { createServer } from "node:net";
 export async function freePort() {
   for (;;) {
     const port = 12_000 + Math.floor(Math.random() * 20_000);
-    if (await isFree(port)) return port;
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
   }
 }
 

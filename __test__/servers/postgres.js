@@ -74,9 +74,7 @@ export async function install() {
   await template();
 }
 
-/**
- * @param {Options} [options]
- */
+/** @param {Options} [options] */
 export async function start(options = {}) {
   const from = await template();
   const directory = await temporaryDirectory();
@@ -134,6 +132,7 @@ async function serve(directory, { settings = {}, hba = [], tls }) {
   return {
     ...daemon,
     port,
+    socket: join(directory, `.s.PGSQL.${port}`),
     socketDirectory: directory,
     url: urlOf("postgres", user, port),
     adminUrl: urlOf("postgres", ADMINISTRATOR, port),
@@ -162,8 +161,8 @@ async function tlsSettings(directory, { cert, key, ca }) {
  * @param {string} database
  */
 export async function answers(directory, port, database) {
-  const account = { user: ADMINISTRATOR, password, database };
-  const client = new pg.Client({ host: directory, port, ...account, connectionTimeoutMillis: 5_000 });
+  const where = { host: directory, port, database, connectionTimeoutMillis: 5_000 };
+  const client = new pg.Client({ ...where, user: ADMINISTRATOR, password });
   try {
     await client.connect();
   } finally {

@@ -117,8 +117,8 @@ class Link {
   #client;
   #server;
   #moments;
-  /** @type {Moment | undefined} whose answer is awaited */
-  #asked;
+  /** @type {Moment | undefined} that has begun for this one */
+  #moment;
 
   /**
    * @param {import("node:net").Socket} client
@@ -133,32 +133,27 @@ class Link {
     pass(this.#client, this.#server, state, (bytes) => this.#request(bytes));
     pass(this.#server, this.#client, state, (bytes) => this.#answer(bytes));
     this.closed = Promise.all([closed(this.#client), closed(this.#server)]);
+    this.closed.then(() => this.#moment?.done());
   }
 
   cut(reset = false) {
     if (reset) this.#client.resetAndDestroy();
     else this.#client.destroy();
     this.#server.destroy();
-    this.#asked?.done();
   }
 
   /** @param {Buffer} bytes */
   #request(bytes) {
     const at = this.#moments.findIndex(({ containing }) => bytes.includes(containing));
-    const [moment] = at < 0 ? [] : this.#moments.splice(at, 1);
-    if (moment?.before === "request") {
-      this.cut();
-      moment.done();
-      return;
-    }
-    this.#asked ??= moment;
-    this.#server.write(bytes);
+    if (at >= 0) [this.#moment] = this.#moments.splice(at, 1);
+    if (this.#moment?.before === "request") this.cut();
+    else this.#server.write(bytes);
   }
 
   /** @param {Buffer} bytes */
   #answer(bytes) {
-    if (this.#asked === undefined) this.#client.write(bytes);
-    else this.cut();
+    if (this.#moment) this.cut();
+    else this.#client.write(bytes);
   }
 }
 

@@ -29,7 +29,7 @@ function startWatcher() {
  * Tells the watcher what to end and remove; the last word about a directory counts.
  *
  * @param {string} directory
- * @param {{ pid?: number, signal?: NodeJS.Signals, removed?: boolean }} state
+ * @param {Omit<import("./watcher.js").State, "directory">} state
  */
 export function guard(directory, state) {
   watcher ??= startWatcher();

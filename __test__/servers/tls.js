@@ -62,7 +62,8 @@ export async function makeCertificates() {
     await writeFile(at(`${name}.ext`), extensions);
     const by = ["-CA", issuer.cert, "-CAkey", issuer.key, "-CAcreateserial"];
     const how = ["-days", "2", "-extfile", at(`${name}.ext`)];
-    await run([command, "x509", "-req", "-in", made.cert, ...by, ...how, "-out", made.cert], { env });
+    const sign = ["x509", "-req", "-in", made.cert, "-out", made.cert];
+    await run([command, ...sign, ...by, ...how], { env });
     return made;
   };
 

@@ -5,7 +5,13 @@ import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 
-/** @typedef {{ directory: string, pid?: number, signal?: NodeJS.Signals, removed?: boolean }} State */
+/**
+ * @typedef {object} State of a directory
+ * @property {string} directory
+ * @property {number} [pid] of the server in it
+ * @property {NodeJS.Signals} [signal] that ends it at once
+ * @property {boolean} [removed]
+ */
 
 /** @type {Map<string, State>} */
 const left = new Map();

@@ -299,7 +299,7 @@ mod tests {
             .collect();
         let error = refusal(gated.submit("refused"));
         assert_eq!(error.code, Code::Overloaded);
-        assert!(error.code.retryable());
+        assert!(error.retryable);
 
         // The third derivation begins once one of the first two has been answered.
         gated.open(1);

@@ -42,14 +42,11 @@ pub fn compile(dialect: &dyn Dialect, operation: &Operation) -> Program {
             &[],
             |sql| update(sql, table, set, filter),
         )),
-        Operation::Delete { table, filter } => Program::One(write(
-            dialect,
-            "delete",
-            table,
-            Keep::Changes,
-            &[],
-            |sql| delete(sql, table, filter),
-        )),
+        Operation::Delete { table, filter } => {
+            Program::One(write(dialect, "delete", table, Keep::Changes, &[], |sql| {
+                delete(sql, table, filter)
+            }))
+        }
         Operation::ConsumeOne {
             table,
             key,

@@ -54,13 +54,7 @@ impl<'d> Builder<'d> {
     }
 
     /// Appends a placeholder for the call's value number `slot`, of a type of the database's.
-    pub fn bind_as(
-        &mut self,
-        slot: usize,
-        kind: Kind,
-        role: Role,
-        native_type: u32,
-    ) -> &mut Self {
+    pub fn bind_as(&mut self, slot: usize, kind: Kind, role: Role, native_type: u32) -> &mut Self {
         let parameter = Parameter {
             slot,
             kind,

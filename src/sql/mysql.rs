@@ -456,3 +456,6 @@ fn bytes(sql: &mut Builder, inner: Piece) {
     inner(sql);
     sql.sql(" USING utf8mb4) AS BINARY)");
 }
+
+#[cfg(test)]
+mod tests;

@@ -402,6 +402,6 @@ mod tests {
         ] {
             assert!(sql.contains(part), "{sql}");
         }
-        assert!(!session(Duration::ZERO).contains("timeout"));
+        assert!(!session(Duration::ZERO).contains("_wait_timeout"));
     }
 }

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
 use sqlx::{Arguments, Encode, Postgres, Type};
 
 use super::types;
-use crate::engine::cells::parse_date;
+use crate::engine::fit::{self, Unfit};
 use crate::engine::{Parameter, Role, Statement};
 use crate::error::{Code, Error, Result};
 use crate::value::{Kind, Value};
@@ -30,8 +30,7 @@ pub fn bind(statement: &Statement, values: &[Value]) -> Result<PgArguments> {
                 Err(_) => (Code::Internal, "a value cannot be sent"),
             };
             let (operation, table) = (statement.operation, &statement.table);
-            Error::new(code, format!("{operation} on \"{table}\" failed: {why}"))
-                .with_table(table)
+            Error::new(code, format!("{operation} on \"{table}\" failed: {why}")).with_table(table)
         })?;
     }
     Ok(arguments)
@@ -77,11 +76,6 @@ impl Encode<'_, Postgres> for Bound<'_> {
     }
 }
 
-/// Why a value does not fit its type.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unfit(&'static str);
-
 type Encoded = Result<IsNull, Unfit>;
 
 fn encode(oid: u32, kind: Kind, value: &Value, buffer: &mut Vec<u8>) -> Encoded {
@@ -97,36 +91,27 @@ fn encode(oid: u32, kind: Kind, value: &Value, buffer: &mut Vec<u8>) -> Encoded 
         types::BOOL => buffer.push(u8::from(boolean(value)?)),
         types::INT2 => buffer.extend(narrow::<i16>(value)?.to_be_bytes()),
         types::INT4 => buffer.extend(narrow::<i32>(value)?.to_be_bytes()),
-        types::INT8 => buffer.extend(integer(value)?.to_be_bytes()),
-        types::FLOAT4 => buffer.extend((real(value)? as f32).to_be_bytes()),
-        types::FLOAT8 => buffer.extend(real(value)?.to_be_bytes()),
-        types::UUID => buffer.extend(uuid(value)?.into_bytes()),
+        types::INT8 => buffer.extend(fit::integer(value)?.to_be_bytes()),
+        types::FLOAT4 => buffer.extend((fit::real(value)? as f32).to_be_bytes()),
+        types::FLOAT8 => buffer.extend(fit::real(value)?.to_be_bytes()),
+        types::UUID => buffer.extend(fit::uuid(value)?.into_bytes()),
         types::TIMESTAMP | types::TIMESTAMPTZ => {
-            buffer.extend(microseconds(moment(value)?)?.to_be_bytes());
+            let microseconds = (fit::moment(value)? - EPOCH) * 1000;
+            buffer.extend(microseconds.to_be_bytes());
         }
         types::DATE => {
-            let days = (moment(value)? - EPOCH).div_euclid(MILLISECONDS_PER_DAY);
-            let days = i32::try_from(days).map_err(|_| TOO_FAR)?;
-            buffer.extend(days.to_be_bytes());
+            let days = (fit::moment(value)? - EPOCH).div_euclid(MILLISECONDS_PER_DAY);
+            // Within the years that a moment may have, it is that small.
+            buffer.extend((days as i32).to_be_bytes());
         }
         types::JSON => buffer.extend(json(value)?.as_bytes()),
         types::JSONB => {
             buffer.push(1);
             buffer.extend(json(value)?.as_bytes());
         }
-        _ => text(kind, value, buffer)?,
+        _ => buffer.extend(text(kind, value)?.as_bytes()),
     }
     Ok(IsNull::No)
-}
-
-const TOO_FAR: Unfit = Unfit("a date must lie within the years 0 to 9999");
-
-/// As other engines: four digits of year, so that a moment is one on all of them.
-fn microseconds(milliseconds: i64) -> Result<i64, Unfit> {
-    if !(-62_167_219_200_000..253_402_300_800_000).contains(&milliseconds) {
-        return Err(TOO_FAR);
-    }
-    Ok((milliseconds - EPOCH) * 1000)
 }
 
 fn boolean(value: &Value) -> Result<bool, Unfit> {
@@ -138,88 +123,26 @@ fn boolean(value: &Value) -> Result<bool, Unfit> {
     }
 }
 
-fn integer(value: &Value) -> Result<i64, Unfit> {
-    match value {
-        Value::Integer(integer) | Value::Timestamp(integer) => Ok(*integer),
-        Value::Boolean(boolean) => Ok(i64::from(*boolean)),
-        Value::Text(text) => text.parse().map_err(|_| Unfit("an integer is expected")),
-        _ => Err(Unfit("the column holds integers, and a fraction was given")),
-    }
-}
-
 fn narrow<T: TryFrom<i64>>(value: &Value) -> Result<T, Unfit> {
-    T::try_from(integer(value)?).map_err(|_| {
+    T::try_from(fit::integer(value)?).map_err(|_| {
         Unfit("an integer is too large for its column; a bigint column has room for it")
     })
 }
 
-fn real(value: &Value) -> Result<f64, Unfit> {
-    match value {
-        Value::Real(real) => Ok(*real),
-        Value::Text(text) => text.parse().map_err(|_| Unfit("a number is expected")),
-        other => Ok(integer(other)? as f64),
-    }
-}
-
-fn uuid(value: &Value) -> Result<uuid::Uuid, Unfit> {
-    let Value::Text(text) = value else {
-        return Err(Unfit("a UUID is expected"));
-    };
-    uuid::Uuid::try_parse(text).map_err(|_| Unfit("a UUID is expected, got another text"))
-}
-
-fn moment(value: &Value) -> Result<i64, Unfit> {
-    match value {
-        Value::Integer(milliseconds) | Value::Timestamp(milliseconds) => Ok(*milliseconds),
-        Value::Text(text) => parse_date(text).ok_or(Unfit("a date is expected, got another text")),
-        _ => Err(Unfit("a date is expected")),
-    }
-}
-
 fn json(value: &Value) -> Result<String, Unfit> {
-    let text = match value {
-        Value::Text(text) => text.clone(),
-        other => plain(other)?,
-    };
+    let text = fit::json(value)?;
     if text.contains("\\u0000") {
         return Err(Unfit("PostgreSQL keeps no NUL character (\\u0000) in JSON"));
     }
-    match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
-        Ok(_) => Ok(text),
-        Err(_) => Err(Unfit("JSON is expected")),
-    }
+    Ok(text)
 }
 
-fn text(kind: Kind, value: &Value, buffer: &mut Vec<u8>) -> Result<(), Unfit> {
-    match value {
-        Value::Text(text) if text.contains('\0') => {
-            Err(Unfit("PostgreSQL keeps no NUL character in a text"))
-        }
-        Value::Text(text) => {
-            buffer.extend(text.as_bytes());
-            Ok(())
-        }
-        // A text column that holds dates, as ISO 8601.
-        Value::Integer(_) | Value::Timestamp(_) if kind == Kind::Date => {
-            let date = chrono::DateTime::from_timestamp_millis(moment(value)?).ok_or(TOO_FAR)?;
-            buffer.extend(date.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string().as_bytes());
-            Ok(())
-        }
-        other => {
-            buffer.extend(plain(other)?.as_bytes());
-            Ok(())
-        }
+fn text(kind: Kind, value: &Value) -> Result<String, Unfit> {
+    let text = fit::text(kind, value)?;
+    if text.contains('\0') {
+        return Err(Unfit("PostgreSQL keeps no NUL character in a text"));
     }
-}
-
-fn plain(value: &Value) -> Result<String, Unfit> {
-    match value {
-        Value::Boolean(boolean) => Ok(boolean.to_string()),
-        Value::Integer(integer) | Value::Timestamp(integer) => Ok(integer.to_string()),
-        Value::Real(real) => Ok(real.to_string()),
-        Value::Text(text) => Ok(text.clone()),
-        Value::Null | Value::List(_) => Err(Unfit("one value is expected")),
-    }
+    Ok(text)
 }
 
 /// The values of an `in` list. One that does not fit is left out: nothing equals it.
@@ -251,9 +174,10 @@ fn array(element: u32, value: &Value, buffer: &mut Vec<u8>) -> Encoded {
         let item = match item {
             serde_json::Value::Null => Value::Null,
             serde_json::Value::Bool(boolean) => Value::Boolean(*boolean),
-            serde_json::Value::Number(number) => number
-                .as_i64()
-                .map_or_else(|| Value::Real(number.as_f64().unwrap_or(0.0)), Value::Integer),
+            serde_json::Value::Number(number) => number.as_i64().map_or_else(
+                || Value::Real(number.as_f64().unwrap_or(0.0)),
+                Value::Integer,
+            ),
             serde_json::Value::String(text) => Value::Text(text.clone()),
             nested => Value::Text(nested.to_string()),
         };

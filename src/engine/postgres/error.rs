@@ -25,7 +25,8 @@ pub fn from_server(error: &sqlx::Error, attempt: &str) -> Failure {
         return lost(error, attempt);
     };
     let (code, fate, why) = classify(told);
-    let mut error = Error::new(code, format!("{attempt} failed: {why}")).with_sql_state(told.code());
+    let mut error =
+        Error::new(code, format!("{attempt} failed: {why}")).with_sql_state(told.code());
     error.table = told.table().map(ToOwned::to_owned);
     error.column = told
         .column()
@@ -56,9 +57,14 @@ pub fn from_connect(error: &sqlx::Error, server: &str) -> Failure {
         Some(_) => ("it refuses the connection", false),
         None => crate::engine::server::why_unreachable(error),
     };
-    let mut failed = Error::new(Code::ConnectFailed, format!("cannot connect to {server}: {why}"));
+    let mut failed = Error::new(
+        Code::ConnectFailed,
+        format!("cannot connect to {server}: {why}"),
+    );
     failed = match told {
-        Some(told) => failed.with_sql_state(told.code()).with_cause(told.message()),
+        Some(told) => failed
+            .with_sql_state(told.code())
+            .with_cause(told.message()),
         None => failed.with_cause(error),
     };
     if passing {
@@ -164,11 +170,16 @@ fn classify(told: &PgDatabaseError) -> (Code, Fate, String) {
             Fate::Refused,
             "a value does not fit the type of its column".to_owned(),
         ),
-        code if ["53", "58", "XX"].iter().any(|class| code.starts_with(class)) => (
-            Code::StorageFailed,
-            Fate::Refused,
-            "the server is out of a resource, or its storage fails".to_owned(),
-        ),
+        code if ["53", "58", "XX"]
+            .iter()
+            .any(|class| code.starts_with(class)) =>
+        {
+            (
+                Code::StorageFailed,
+                Fate::Refused,
+                "the server is out of a resource, or its storage fails".to_owned(),
+            )
+        }
         _ => (
             Code::Internal,
             Fate::Refused,

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
-pub use driver::{Driver, Executed, Isolation, Tables, Texts};
 pub use config::{Address, Config, Tls, TlsMode};
+pub use driver::{Driver, Executed, Isolation, Tables, Texts};
 pub use failure::{Failure, Fate, lost, why_unreachable};
 pub use plan::Plan;
 pub use transaction::Transaction;
@@ -180,11 +180,7 @@ impl<D: Driver> Server<D> {
     }
 
     /// The program of a plan, written for the tables as they are.
-    async fn program(
-        &self,
-        lease: &mut Lease<D>,
-        plan: &Plan<D>,
-    ) -> Result<Arc<Program>, Failure> {
+    async fn program(&self, lease: &mut Lease<D>, plan: &Plan<D>) -> Result<Arc<Program>, Failure> {
         let knowledge = self.knowledge.load(Ordering::Acquire);
         if let Some(program) = plan.compiled(knowledge) {
             return Ok(program);
@@ -240,7 +236,10 @@ impl<D: Driver> Server<D> {
             }
             _ => self.run_steps(lease, program, values).await,
         };
-        if result.as_ref().is_err_and(|failure| failure.fate == Fate::Outdated) {
+        if result
+            .as_ref()
+            .is_err_and(|failure| failure.fate == Fate::Outdated)
+        {
             self.forget_tables();
         }
         result
@@ -254,9 +253,7 @@ impl<D: Driver> Server<D> {
     ) -> Result<Rows, Failure> {
         let mut values = values.to_vec();
         match program {
-            Program::One(statement) => {
-                Ok(self.execute(lease, statement, &values).await?.rows)
-            }
+            Program::One(statement) => Ok(self.execute(lease, statement, &values).await?.rows),
             Program::WriteThenRead { write, read } => {
                 let changed = self.execute(lease, write, &values).await?.rows;
                 if changed == [Value::Integer(0)] {
@@ -321,11 +318,7 @@ impl<D: Driver> Server<D> {
     }
 
     /// Commits what succeeded, and rolls back what did not.
-    async fn end<T>(
-        &self,
-        lease: &mut Lease<D>,
-        result: Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    async fn end<T>(&self, lease: &mut Lease<D>, result: Result<T, Failure>) -> Result<T, Failure> {
         let (sql, attempt) = match &result {
             Ok(_) => ("COMMIT", "commit"),
             Err(failure) if failure.spoils_connection() => return result,
@@ -336,7 +329,9 @@ impl<D: Driver> Server<D> {
             (Err(failure), Ok(_)) => {
                 if !failure.spoils_connection() {
                     // Whatever is left of it must not go back into the pool.
-                    self.driver().control(lease, "ROLLBACK", "roll back").await?;
+                    self.driver()
+                        .control(lease, "ROLLBACK", "roll back")
+                        .await?;
                 }
                 Err(failure)
             }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use super::Server;
 use super::driver::{Driver, Isolation};
 use super::failure::{Failure, Fate};
 use super::plan::Plan;
 use super::pool::Lease;
-use super::Server;
 use crate::engine::gate::InFlight;
 use crate::engine::{Access, Rows, Step};
 use crate::error::{Code, Error, Result};
@@ -56,14 +56,11 @@ const GUARD: &str = "better_auth_guard";
 const BY_CALLER: &str = "the transaction has already been committed or rolled back; await \
                          everything inside its callback";
 const BY_SERVER: &str = "the server rolled the transaction back after an earlier failure";
-const BY_LOSS: &str = "the connection of the transaction was lost, and the server has rolled it back";
+const BY_LOSS: &str =
+    "the connection of the transaction was lost, and the server has rolled it back";
 
 impl<D: Driver> Transaction<D> {
-    pub fn new(
-        server: Arc<Server<D>>,
-        isolation: Option<Isolation>,
-        in_flight: InFlight,
-    ) -> Self {
+    pub fn new(server: Arc<Server<D>>, isolation: Option<Isolation>, in_flight: InFlight) -> Self {
         Self {
             server,
             isolation,
@@ -213,9 +210,7 @@ impl<D: Driver> Transaction<D> {
             .server
             .in_time(
                 "a rollback",
-                self.server
-                    .driver()
-                    .control(lease, "ROLLBACK", "roll back"),
+                self.server.driver().control(lease, "ROLLBACK", "roll back"),
             )
             .await;
         if rolled_back.is_ok() {

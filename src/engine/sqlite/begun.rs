@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 
 use super::connection::{Connection, Patience, Ran};
 use super::lanes::Lanes;
-use super::turn::Permit;
 use super::off_thread;
+use super::turn::Permit;
 use crate::engine::gate::closed;
 use crate::engine::{Access, Rows, Statement, Step};
 use crate::error::{Code, Error, Result};

@@ -208,11 +208,7 @@ impl Connection {
 
     /// Steps to the end even when only the first row is kept: a statement that is left early
     /// commits unseen, and with it a late error is lost.
-    fn execute(
-        &self,
-        statement: &Statement,
-        values: &[Value],
-    ) -> Result<Rows, Failure> {
+    fn execute(&self, statement: &Statement, values: &[Value]) -> Result<Rows, Failure> {
         let mut prepared = self.raw.prepare_cached(&statement.sql)?;
         encode::bind(&mut prepared, statement, values)?;
         if statement.keep == Keep::Changes {

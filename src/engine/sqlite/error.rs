@@ -202,9 +202,6 @@ mod tests {
 
     #[test]
     fn a_lock_is_retryable() {
-        assert!(
-            classified(ffi::SQLITE_BUSY_SNAPSHOT, "database is locked")
-                .retryable
-        );
+        assert!(classified(ffi::SQLITE_BUSY_SNAPSHOT, "database is locked").retryable);
     }
 }

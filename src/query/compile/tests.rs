@@ -12,7 +12,10 @@ use crate::sql::Sqlite;
 
 fn compiled(shape: Json) -> Statement {
     let operation: Operation = serde_json::from_value(shape).expect("a shape");
-    compile(&Sqlite, &operation)
+    match compile(&Sqlite, &operation) {
+        Program::One(statement) => statement,
+        program => panic!("SQLite answers with one statement, not {program:?}"),
+    }
 }
 
 fn field(column: &str, kind: &str) -> Json {
@@ -100,16 +103,22 @@ fn joins_are_one_statement_in_which_no_list_multiplies_another() {
 fn writes_are_one_statement_and_return_what_they_wrote() {
     let columns = [field("name", "string"), field("id", "id")];
     assert_sql(
-        json!({ "operation": "create", "table": "user", "set": columns, "returning": columns }),
+        json!({
+            "operation": "create", "table": "user", "key": "id",
+            "set": columns, "returning": columns,
+        }),
         r#"INSERT INTO "user" ("name", "id") VALUES (?1, ?2) RETURNING "name", "id""#,
     );
     assert_sql(
-        json!({ "operation": "create", "table": "user", "set": [], "returning": [columns[1]] }),
+        json!({
+            "operation": "create", "table": "user", "key": "id",
+            "set": [], "returning": [columns[1]],
+        }),
         r#"INSERT INTO "user" DEFAULT VALUES RETURNING "id""#,
     );
     assert_sql(
         json!({
-            "operation": "update", "table": "user",
+            "operation": "update", "table": "user", "key": "id",
             "set": [field("age", "number")], "filter": [is("id")], "returning": columns,
         }),
         r#"UPDATE "user" SET "age" = ?1
@@ -382,7 +391,7 @@ impl Random {
         if operation != "create" {
             add("filter", self.clauses(columns));
         }
-        if ["consumeOne", "incrementOne"].contains(&operation) {
+        if ["create", "update", "consumeOne", "incrementOne"].contains(&operation) {
             shape["key"] = json!(self.pick(columns));
         }
         if ["create", "update", "consumeOne", "incrementOne"].contains(&operation) {

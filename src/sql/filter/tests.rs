@@ -130,7 +130,7 @@ fn values_keep_their_places_whatever_the_order_of_the_text() {
         clause("a", "number", "eq", &["or"]),
         clause("b", "string", "eq", &[]),
     ];
-    filter(&mut builder, "", &clauses, 5);
+    filter(&mut builder, "t", "", &clauses, 5);
     let slots: Vec<usize> = builder.finish().1.iter().map(|bound| bound.slot).collect();
     assert_eq!(slots, [6, 5]);
 }
