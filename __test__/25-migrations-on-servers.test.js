@@ -318,3 +318,168 @@ describe.each(named(serverEngines))("%s", (name, unspecific) => {
     expect(await database.plan({})).toEqual({ statements: [] });
   });
 });
+
+describe("PostgreSQL", () => {
+  const [engine] = serverEngines;
+  const tablesOf = async (/** @type {any} */ query, /** @type {string} */ schema) =>
+    (await query("SELECT tablename FROM pg_tables WHERE schemaname = $1 ORDER BY 1", [schema])).map(
+      (/** @type {any} */ row) => row.tablename,
+    );
+  const names = ["account", "session", "user", "verification"];
+
+  test("tables are in the schema of the option, which is created where it does not exist", async () => {
+    const { url, query } = await emptyDatabase(engine);
+    // Neither of them is the one.
+    await query(`CREATE TABLE "user" (id int); CREATE TABLE "session" (id int)`);
+    for (const schema of ["auth", "Au\"th"]) {
+      const database = open({ url, schema });
+      const auth = betterAuth({ ...basics, database });
+      const { statements } = await database.migrate();
+      expect(statements[0]).toMatch(/^CREATE SCHEMA IF NOT EXISTS/);
+      expect(await database.plan()).toEqual({ statements: [] });
+      expect(await tablesOf(query, schema)).toEqual(names);
+      await expectToWork(auth, "ada");
+    }
+    expect(await tablesOf(query, "public")).toEqual(["session", "user"]);
+  });
+
+  test("a table's name may tell its schema", async () => {
+    const { url, query } = await emptyDatabase(engine);
+    await query("CREATE SCHEMA there");
+    const database = open(url);
+    /** @type {BetterAuthOptions} */
+    const options = { user: { modelName: "there.user" }, session: { modelName: "elsewhere.session" } };
+    const auth = betterAuth({ ...basics, ...options, database });
+    await database.migrate();
+    expect(await database.plan()).toEqual({ statements: [] });
+    expect(await tablesOf(query, "there")).toEqual(["user"]);
+    expect(await tablesOf(query, "elsewhere")).toEqual(["session"]);
+    expect(await tablesOf(query, "public")).toEqual(["account", "verification"]);
+    await expectToWork(auth, "ada");
+  });
+
+  test("the search path leads to tables that exist, and its first schema takes the others", async () => {
+    const { url, query } = await emptyDatabase(engine);
+    await query(`CREATE SCHEMA mine; CREATE SCHEMA shared`);
+    await query(`CREATE TABLE shared."user" (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text, email text)`);
+    await query(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = mine, shared', current_database()); END $$`);
+    const database = open(url);
+    await database.migrate({});
+    expect(await database.plan({})).toEqual({ statements: [] });
+    expect(await tablesOf(query, "mine")).toEqual(["account", "session", "verification"]);
+    expect(await tablesOf(query, "shared")).toEqual(["user"]);
+  });
+
+  test("columns that differ in case are different columns", async () => {
+    const { url, query } = await emptyDatabase(engine);
+    await query(`CREATE TABLE "user" (id text PRIMARY KEY, "EMAIL" text UNIQUE, "NAME" text)`);
+    const database = open(url);
+    const auth = betterAuth({ ...basics, database });
+    await database.migrate();
+    expect(await database.plan()).toEqual({ statements: [] });
+    await expectToWork(auth, "ada");
+  });
+
+  test("an index that is not valid does not count", async () => {
+    const { url, query } = await emptyDatabase(engine);
+    const database = open(url);
+    await database.migrate(withNickname({}));
+    const adapter = database(withNickname({}));
+    for (const name of ["ada", "grace"]) {
+      await adapter.create({ model: "user", data: { ...user(name), nickname: "same" } });
+    }
+    const failing = query(`CREATE UNIQUE INDEX CONCURRENTLY "user_nickname_uidx" ON "user" ("nickname")`);
+    await expect(failing).rejects.toThrow(/could not create unique index/);
+    await query(`UPDATE "user" SET nickname = name`);
+    expect(await database.migrate(withNickname({ unique: true }))).toEqual({
+      statements: [`CREATE UNIQUE INDEX "user_nickname_uidx_2" ON "user" ("nickname")`],
+    });
+  });
+
+  test("a view with the columns is taken as it is", async () => {
+    const { url, query } = await emptyDatabase(engine);
+    const database = open(url);
+    await database.migrate({});
+    await query(`ALTER TABLE "user" RENAME TO people; CREATE VIEW "user" AS SELECT * FROM people`);
+    expect(await database.plan({})).toEqual({ statements: [] });
+    await expect(database.migrate(withNickname({}))).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      table: "user",
+      column: "nickname",
+      message: expect.stringContaining("is a view"),
+    });
+  });
+
+  test("a table that somebody uses is waited for, no longer than acquireTimeoutMs", async () => {
+    const { url, query } = await emptyDatabase(engine);
+    const database = open({ url, acquireTimeoutMs: 500 });
+    await database.migrate({});
+    await query(`BEGIN; SELECT * FROM "user"`);
+    await expect(database.migrate(withNickname({}))).rejects.toMatchObject({
+      code: "DATABASE_LOCKED",
+      retryable: true,
+      table: "user",
+      message: expect.stringMatching(/cannot create the column "nickname".*nothing was changed/),
+    });
+    await query("COMMIT");
+    await database.migrate(withNickname({}));
+  });
+});
+
+describe.each(named(serverEngines.slice(1)))("%s", (_, unspecific) => {
+  const engine = /** @type {typeof serverEngines[number]} */ (unspecific);
+  const text = { type: /** @type {const} */ ("string"), required: true };
+
+  test("an index of many columns of text fits", async () => {
+    const { url } = await emptyDatabase(engine);
+    const database = open(url);
+    const fields = Array.from({ length: 12 }, (_, number) => `field${number}`);
+    const plugin = {
+      id: "wide",
+      schema: {
+        wide: {
+          fields: Object.fromEntries(fields.map((field) => [field, text])),
+          indexes: [{ fields }, { fields: fields.slice(0, 4), unique: true }],
+        },
+      },
+    };
+    const options = /** @type {BetterAuthOptions} */ ({ plugins: [plugin] });
+    await database.migrate(options);
+    expect(await database.plan(options)).toEqual({ statements: [] });
+  });
+
+  test("texts of any length that exist are indexed by their beginnings", async () => {
+    const { url, query } = await emptyDatabase(engine);
+    const database = open(url);
+    await query("CREATE TABLE `verification` (id varchar(36) PRIMARY KEY, identifier longtext, value text)");
+    await query("CREATE TABLE `user` (id varchar(36) PRIMARY KEY, email varchar(2000) CHARACTER SET latin1, name text)");
+    const auth = betterAuth({ ...basics, database });
+    await database.migrate();
+    expect(await database.plan()).toEqual({ statements: [] });
+    await expectToWork(auth, "ada");
+  });
+
+  test("columns compare as in the other databases, also those that are added", async () => {
+    const { url, query } = await emptyDatabase(engine);
+    const database = open(url);
+    await database.migrate({});
+    await database.migrate(withNickname({ unique: true }));
+    const adapter = database(withNickname({ unique: true }));
+    for (const nickname of ["ada", "Ada", "ada ", "adà", "ａda"]) {
+      await adapter.create({ model: "user", data: { ...user(`user ${nickname}`), email: nickname, nickname } });
+    }
+    const collations = await query(
+      "SELECT DISTINCT collation_name AS name FROM information_schema.columns WHERE table_schema = DATABASE() AND collation_name IS NOT NULL",
+    );
+    expect(collations).toEqual([{ name: expect.stringMatching(/^utf8mb4_(0900|nopad)_bin$/) }]);
+  });
+
+  test("moments do not change by themselves", async () => {
+    const { url, query } = await emptyDatabase(engine);
+    await open(url).migrate({});
+    const moments = await query(
+      "SELECT DISTINCT CAST(column_type AS CHAR) AS type, CAST(extra AS CHAR) AS extra FROM information_schema.columns WHERE table_schema = DATABASE() AND column_name LIKE '%At'",
+    );
+    expect(moments).toEqual([{ type: "datetime(3)", extra: "" }]);
+  });
+});
