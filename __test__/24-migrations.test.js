@@ -11,7 +11,6 @@ import { promisify } from "node:util";
 import { getAuthTables } from "@better-auth/core/db";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
-import Driver from "libsql";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { nativeAdapter } from "../index.js";
 import { packageBin } from "../scripts/step.js";
@@ -20,9 +19,12 @@ import {
   emptyDatabase,
   everyEngine,
   everySharedEngine,
+  named,
   openDatabase,
   userNames,
 } from "./support/database.js";
+import { engines, serverEngines } from "./engines/index.js";
+import * as sqlite from "./engines/sqlite.js";
 import { inProcess } from "./support/elsewhere/index.js";
 import { everyPlugin } from "./support/plugins.js";
 import { credentials, user } from "./support/rows.js";
@@ -85,7 +87,9 @@ async function expectToKnow(auth, name) {
   expect(session?.user.name).toBe(name);
 }
 
-describe.each(everyEngine)("%s", (_, engine) => {
+const servers = named(serverEngines);
+
+describe.each([...everyEngine, ...servers])("%s", (_, engine) => {
   describe.each(applications)("for %s", (_, options) => {
     test("everything is created at once, and then there is nothing to do", async () => {
       const database = nativeAdapter(await emptyDatabase(engine));
@@ -153,7 +157,8 @@ describe.each(everyEngine)("%s", (_, engine) => {
   const withNickname = (attributes) => ({
     user: { additionalFields: { nickname: { type: "string", required: false, ...attributes } } },
   });
-  const toUser = { references: { model: "user", field: "id" } };
+  // Indexed: MySQL's texts of any length can refer to nothing.
+  const toUser = { index: true, references: { model: "user", field: "id" } };
 
   test("an index is added to a column that exists", async () => {
     const { database } = await openDatabase(engine, { authOptions: withNickname({}) });
@@ -173,7 +178,7 @@ describe.each(everyEngine)("%s", (_, engine) => {
   });
 
   test("a foreign key is added to a column that exists, and holds", async () => {
-    const { database, adapter } = await openDatabase(engine, { authOptions: withNickname({}) });
+    const { database, adapter } = await openDatabase(engine, { authOptions: withNickname({ index: true }) });
     const ada = await adapter.create({ model: "user", data: user("ada") });
     const child = await adapter.create({ model: "user", data: { ...user("child"), nickname: ada.id } });
     await adapter.create({ model: "user", data: user("orphan") });
@@ -215,7 +220,7 @@ describe.each(everyEngine)("%s", (_, engine) => {
     ],
   ];
   test.each(unsafe)("%s is refused, and nothing is changed", async (_, { user: extended }, expected) => {
-    const { database, adapter } = await openDatabase(engine, { authOptions: withNickname({}) });
+    const { database, adapter } = await openDatabase(engine, { authOptions: withNickname({ index: true }) });
     for (const name of ["ada", "grace"]) {
       await adapter.create({ model: "user", data: { ...user(name), nickname: "somebody" } });
     }
@@ -264,7 +269,7 @@ describe.each(everyEngine)("%s", (_, engine) => {
   });
 });
 
-describe.each(everySharedEngine)("%s", (_, engine) => {
+describe.each([...everySharedEngine, ...servers])("%s", (_, engine) => {
   test("of several processes that migrate at once, one does the work", async () => {
     const url = await emptyDatabase(engine);
     const processes = Array.from({ length: 4 }, () =>
@@ -290,66 +295,61 @@ describe.each(everySharedEngine)("%s", (_, engine) => {
   });
 });
 
-describe("SQLite files and Better Auth's built-in adapter", () => {
-  /** What Better Auth knows better-sqlite3 by; it takes libsql's own object for something else. @param {Driver.Database} driver @returns {any} */
-  const known = (driver) => ({ aggregate: true, prepare: (/** @type {string} */ sql) => driver.prepare(sql), close: () => {} });
-
-  /**
-   * Works with a file as the built-in adapter does.
-   *
-   * @template T
-   * @param {string} path
-   * @param {BetterAuthOptions} options
-   * @param {(auth: any, migrations: Awaited<ReturnType<typeof getMigrations>>) => Promise<T>} work
-   */
-  async function builtIn(path, options, work) {
-    const driver = new Driver(path);
-    try {
-      driver.exec("PRAGMA foreign_keys = ON");
-      const authOptions = { ...basics, ...options, database: known(driver), logger: { disabled: true } };
-      return await work(betterAuth(authOptions), await getMigrations(authOptions));
-    } finally {
-      driver.close();
-    }
+/**
+ * Works with a database as the built-in adapter does.
+ *
+ * @template T
+ * @param {import("./engines/index.js").BuiltIn} connect
+ * @param {string} url
+ * @param {BetterAuthOptions} options
+ * @param {(auth: any, migrations: Awaited<ReturnType<typeof getMigrations>>) => Promise<T>} work
+ */
+async function builtIn(connect, url, options, work) {
+  const { database, close } = connect(url);
+  try {
+    const authOptions = { ...basics, ...options, database, logger: { disabled: true } };
+    return await work(betterAuth(authOptions), await getMigrations(authOptions));
+  } finally {
+    await close();
   }
+}
 
-  /**
-   * @template T
-   * @param {string} url
-   * @param {BetterAuthOptions} options
-   * @param {(auth: any, database: import("../index.js").NativeDatabase) => Promise<T>} work
-   */
-  async function ours(url, options, work) {
-    const database = nativeAdapter(url);
-    try {
-      return await work(betterAuth({ ...basics, ...options, database }), database);
-    } finally {
-      await database.close();
-    }
+/**
+ * @template T
+ * @param {string} url
+ * @param {BetterAuthOptions} options
+ * @param {(auth: any, database: import("../index.js").NativeDatabase) => Promise<T>} work
+ */
+async function ours(url, options, work) {
+  const database = nativeAdapter(url);
+  try {
+    return await work(betterAuth({ ...basics, ...options, database }), database);
+  } finally {
+    await database.close();
   }
+}
 
-  function emptyFile() {
-    const file = sqliteFile();
-    onTestFinished(file.drop);
-    return file;
-  }
+/** Every row of every table. @param {any} auth @param {BetterAuthOptions} options */
+async function contents(auth, options) {
+  const { adapter } = await auth.$context;
+  const models = Object.keys(getAuthTables(options));
+  return Object.fromEntries(
+    await Promise.all(models.map(async (model) => [model, await adapter.findMany({ model, sortBy: { field: "id" } })])),
+  );
+}
 
-  /** Every row of every table. @param {any} auth @param {BetterAuthOptions} options */
-  async function contents(auth, options) {
-    const { adapter } = await auth.$context;
-    const models = Object.keys(getAuthTables(options));
-    return Object.fromEntries(
-      await Promise.all(models.map(async (model) => [model, await adapter.findMany({ model, sortBy: { field: "id" } })])),
-    );
-  }
+// The built-in adapter's own tables make no such ids.
+const exchanged = applications.filter(([, options]) => options.advanced?.database?.generateId !== false);
 
-  // The built-in adapter's own tables make no such ids.
-  const exchanged = applications.filter(([, options]) => options.advanced?.database?.generateId !== false);
+const exchanging = [...engines, ...serverEngines].flatMap(({ builtIn, ...engine }) =>
+  builtIn ? [{ engine, connect: builtIn, name: engine.name }] : [],
+);
 
+describe.each(exchanging)("$name and Better Auth's built-in adapter", ({ engine, connect }) => {
   describe.each(exchanged)("%s", (_, options) => {
     test("a database of the built-in adapter is taken over: nothing to do, and equal rows", async () => {
-      const { path, url } = emptyFile();
-      const rows = await builtIn(path, options, async (auth, { runMigrations }) => {
+      const url = await emptyDatabase(engine);
+      const rows = await builtIn(connect, url, options, async (auth, { runMigrations }) => {
         await runMigrations();
         await expectToWork(auth, "ada");
         await expectToWork(auth, "grace");
@@ -364,14 +364,14 @@ describe("SQLite files and Better Auth's built-in adapter", () => {
     });
 
     test("the built-in adapter takes over a database of this package: nothing to do, and equal rows", async () => {
-      const { path, url } = emptyFile();
+      const url = await emptyDatabase(engine);
       const rows = await ours(url, options, async (auth, database) => {
         await database.migrate();
         await expectToWork(auth, "ada");
         await expectToWork(auth, "grace");
         return contents(auth, options);
       });
-      await builtIn(path, options, async (auth, { toBeCreated, toBeAdded, toBeAddedIndexes }) => {
+      await builtIn(connect, url, options, async (auth, { toBeCreated, toBeAdded, toBeAddedIndexes }) => {
         expect([toBeCreated, toBeAdded, toBeAddedIndexes]).toEqual([[], [], []]);
         expect(await contents(auth, options)).toEqual(rows);
         await expectToKnow(auth, "ada");
@@ -379,10 +379,18 @@ describe("SQLite files and Better Auth's built-in adapter", () => {
       });
     });
   });
+});
+
+describe("SQLite files", () => {
+  function emptyFile() {
+    const file = sqliteFile();
+    onTestFinished(file.drop);
+    return file;
+  }
 
   test("tables without foreign keys get them", async () => {
-    const { path, url, run, open } = emptyFile();
-    const script = await builtIn(path, {}, (_, { compileMigrations }) => compileMigrations());
+    const { url, run, open } = emptyFile();
+    const script = await builtIn(sqlite.builtIn, url, {}, (_, { compileMigrations }) => compileMigrations());
     run(script.replaceAll(/ references "user" \("id"\) on delete cascade/g, ""));
     const keys = () => open((driver) => driver.prepare('SELECT "from" FROM pragma_foreign_key_list(?)').all("session"));
     expect(keys()).toEqual([]);

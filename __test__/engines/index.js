@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as mysql from "./mysql.js";
 import * as postgres from "./postgres.js";
+import * as sqlite from "./sqlite.js";
 
 /**
  * @typedef {object} Database
@@ -15,17 +16,27 @@ import * as postgres from "./postgres.js";
  */
 
 /**
+ * Connects to a database as an application does that uses Better Auth's built-in adapter.
+ *
+ * @callback BuiltIn
+ * @param {string} url
+ * @returns {{ database: any, close: () => Promise<void> }} `database` of its options
+ */
+
+/**
  * @typedef {object} Engine
  * @property {string} name
  * @property {() => Promise<Database>} create An empty database of its own.
  * @property {boolean} [private] Whether it is one connection, of one adapter: nobody else can open
  *   it, and reads too wait for an open transaction.
+ * @property {BuiltIn} [builtIn] Where Better Auth can do without this package.
  */
 
 /** @type {Engine[]} */
 export const engines = [
   {
     name: "SQLite file",
+    builtIn: sqlite.builtIn,
     async create() {
       const directory = mkdtempSync(join(tmpdir(), "better-auth-native-"));
       return {
@@ -44,12 +55,24 @@ export const engines = [
 /**
  * Those with a server, which all tests share.
  *
- * @type {(Engine & { create: () => Promise<Required<Database>> })[]}
+ * @type {(Engine & { create: () => Promise<Required<Database>>, builtIn: BuiltIn })[]}
  */
 export const serverEngines = [
-  { name: "PostgreSQL", create: () => postgres.createDatabase(serverUrl("TEST_POSTGRES_URL")) },
-  { name: "MySQL", create: () => mysql.createDatabase(serverUrl("TEST_MYSQL_URL")) },
-  { name: "MariaDB", create: () => mysql.createDatabase(serverUrl("TEST_MARIADB_URL")) },
+  {
+    name: "PostgreSQL",
+    create: () => postgres.createDatabase(serverUrl("TEST_POSTGRES_URL")),
+    builtIn: postgres.builtIn,
+  },
+  {
+    name: "MySQL",
+    create: () => mysql.createDatabase(serverUrl("TEST_MYSQL_URL")),
+    builtIn: mysql.builtIn,
+  },
+  {
+    name: "MariaDB",
+    create: () => mysql.createDatabase(serverUrl("TEST_MARIADB_URL")),
+    builtIn: mysql.builtIn,
+  },
 ];
 
 /** @param {string} variable in which whoever started the server has left its URL */

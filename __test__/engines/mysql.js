@@ -33,3 +33,9 @@ export const createDatabase = databasesOf({
     await server.query(`DROP DATABASE ${name}`);
   },
 });
+
+/** @type {import("./index.js").BuiltIn} */
+export function builtIn(url) {
+  const pool = mysql.createPool({ uri: url, timezone: "Z" });
+  return { database: pool, close: () => pool.end() };
+}

@@ -25,3 +25,10 @@ export const createDatabase = databasesOf({
   connect,
   drop: (name, server) => server.query(`DROP DATABASE ${name} WITH (FORCE)`),
 });
+
+/** @type {import("./index.js").BuiltIn} */
+export function builtIn(url) {
+  const pool = new pg.Pool({ connectionString: url });
+  pool.on("error", () => {});
+  return { database: pool, close: () => pool.end() };
+}

@@ -16,3 +16,6 @@ pub mod sqlite;
 mod steps;
 
 pub use model::Schema;
+
+#[cfg(test)]
+mod tests;

@@ -349,7 +349,7 @@ impl Dialect for MySql {
             return format!("'{}'", text.replace('\'', "''"));
         }
         let bytes = text.bytes().map(|byte| format!("{byte:02X}"));
-        format!("_utf8mb4 X'{}'", bytes.collect::<String>())
+        format!("CONVERT(X'{}' USING utf8mb4)", bytes.collect::<String>())
     }
 
     /// With the collation, because columns that others add later take it from the table, and must

@@ -54,7 +54,7 @@ pub trait Driver: Send + Sync + 'static {
         attempt: &str,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Asks about the database itself: text in, text out, and nothing is kept prepared.
+    /// Asks about the database itself: text in, text out.
     fn fetch(
         &self,
         connection: &mut Self::Connection,

@@ -128,9 +128,7 @@ impl<'s, D: Migrates> Session<'s, D> {
         steps: &[Step<'_>],
     ) -> Result<()> {
         for hazard in hazards(dialect, existing, steps) {
-            let rows = self.fetch(&hazard.count(dialect), &[]).await?;
-            let count = rows.first().and_then(|row| row.first()?.as_ref());
-            let count = count.and_then(|count| count.parse().ok()).unwrap_or(0);
+            let count = self.count(&hazard.count(dialect)).await?;
             if count > 0 {
                 return Err(hazard.error(count));
             }
@@ -175,6 +173,16 @@ impl<'s, D: Migrates> Session<'s, D> {
             .control(&mut self.connection, sql, attempt)
             .await;
         done.map_err(|failure| failure.error)
+    }
+
+    /// The number that a query of one cell gives.
+    async fn count(&mut self, query: &str) -> Result<i64> {
+        let rows = self
+            .fetch(&format!("SELECT CAST(({query}) AS CHAR(20))"), &[])
+            .await?;
+        let cell = rows.into_iter().flatten().flatten().next();
+        cell.and_then(|count| count.trim_end().parse().ok())
+            .ok_or_else(|| Error::new(Code::Internal, "the server's count is no number"))
     }
 
     async fn fetch(&mut self, sql: &str, values: &[&str]) -> Result<Vec<Texts>> {

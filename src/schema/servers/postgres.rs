@@ -137,7 +137,7 @@ impl<'n> Wanted<'n> {
             "SELECT place::text, (relkind NOT IN ('r', 'p'))::text, attname::text, \
              format_type(atttypid, atttypmod) \
              FROM {WANTED} JOIN pg_class ON pg_class.oid = to_regclass(wanted.name) \
-             LEFT JOIN pg_attribute ON attrelid = pg_class.oid \
+             AND relkind IN ('r', 'p', 'v', 'm', 'f') LEFT JOIN pg_attribute ON attrelid = pg_class.oid \
              AND attnum > 0 AND NOT attisdropped ORDER BY place, attnum"
         );
         for row in session.fetch(&query, &[&self.quoted]).await? {
