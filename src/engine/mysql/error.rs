@@ -230,10 +230,23 @@ fn classify(number: u16, message: &str) -> Meaning {
             "its values are larger than the server's max_allowed_packet",
         ),
         // What changes of the schema meet: what is there already, and what does not go together.
-        1005 | 1050 | 1060 | 1061 | 1071 | 1072 | 1101 | 1170 | 1215 | 1822 | 1824..=1826 | 1830
-        | 3734 | 3780 | 6125 => (Code::SchemaMismatch, REFUSED, message),
-        1264 | 1265 | 1292 | 1366 | 1406 | 1411 | 1416 | 1425 | 1441 | 1525 | 1690
-        | 3140 | 3141 | 3156 | 3854 | 4038 | 4079 => (
+        1005
+        | 1050
+        | 1060
+        | 1061
+        | 1071
+        | 1072
+        | 1101
+        | 1170
+        | 1215
+        | 1822
+        | 1824..=1826
+        | 1830
+        | 3734
+        | 3780
+        | 6125 => (Code::SchemaMismatch, REFUSED, message),
+        1264 | 1265 | 1292 | 1366 | 1406 | 1411 | 1416 | 1425 | 1441 | 1525 | 1690 | 3140
+        | 3141 | 3156 | 3854 | 4038 | 4079 => (
             Code::InvalidInput,
             REFUSED,
             "a value does not fit the type of its column",
