@@ -20,15 +20,26 @@ import type {
  * ```
  *
  * @param urlOrOptions
- * `sqlite:<path>`, `sqlite::memory:`, `file:<path>` or `:memory:`; relative paths start at the
- * current directory, percent escapes are decoded. `busy_timeout`, `acquire_timeout` (milliseconds)
- * and `synchronous` may follow as URL parameters; options override them.
+ * `sqlite:<path>`, `sqlite::memory:`, `file:<path>` or `:memory:`: relative paths start at the
+ * current directory.
+ *
+ * `postgres://user:password@host:port/database` or `postgresql://...`, `mysql://...`,
+ * `mariadb://...`: every part after the scheme may be left out, and a host that is a path
+ * (`?host=/run/postgresql`) is a Unix socket.
+ *
+ * Percent escapes are decoded. Options may follow as URL parameters, which options override:
+ * `busy_timeout`, `acquire_timeout` and `synchronous` for SQLite; for servers `sslmode`,
+ * `sslrootcert`, `sslcert`, `sslkey` (or MySQL's `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`),
+ * `ssl`, `host`, `port`, `user`, `password`, `dbname`, `socket`, `schema`, `application_name`,
+ * `prepare`, `pgbouncer`, `connect_timeout` (seconds, as libpq has it) and, in milliseconds,
+ * `statement_timeout`, `acquire_timeout`, `idle_timeout`, `max_lifetime`, `connect_retry`;
+ * `max_connections`, `min_connections`. An unknown parameter is an error.
  */
 export declare function nativeAdapter(urlOrOptions: string | NativeAdapterOptions): NativeDatabase;
 
-export interface NativeAdapterOptions {
-  /** Where the database is. */
-  url: string;
+export type NativeAdapterOptions = SQLiteOptions | ServerOptions;
+
+interface AdapterOptions {
   /** Table names end with an `s`. Default: false. */
   usePlural?: boolean;
   /**
@@ -36,22 +47,130 @@ export interface NativeAdapterOptions {
    * through Better Auth's adapter factory. Default: false.
    */
   debugLogs?: DBAdapterDebugLogOption;
+}
+
+/** Every time is in milliseconds, below 2^31. */
+export interface SQLiteOptions extends AdapterOptions {
+  /** The database file, or `sqlite::memory:`. */
+  url: string;
+  engine?: "sqlite";
   /**
-   * SQLite: how long a statement waits, off the event loop, for a lock that another process
-   * holds, in milliseconds below 2^31; then `DATABASE_LOCKED`. Default: 5000.
+   * How long a statement waits, off the event loop, for a lock that another process holds; then
+   * `DATABASE_LOCKED`. Default: 5000.
    */
   busyTimeoutMs?: number;
   /**
-   * How long a write or a transaction waits for its turn within this process, in milliseconds
-   * below 2^31; then `POOL_TIMEOUT`. Default: 10000.
+   * How long a write waits for its turn within this process; then `POOL_TIMEOUT`. Default: 10000.
    */
   acquireTimeoutMs?: number;
   /**
-   * SQLite: `"normal"` survives the death of the process, and after a power failure the last
-   * commits may be missing but nothing is damaged; `"full"` syncs every commit to the disk, off
-   * the event loop. Default: `"normal"`.
+   * `"normal"` survives the death of the process, and after a power failure the last commits may
+   * be missing but nothing is damaged; `"full"` syncs every commit to the disk, off the event
+   * loop. Default: `"normal"`.
    */
   synchronous?: "normal" | "full";
+}
+
+/** PostgreSQL, MySQL and MariaDB. Every time is in milliseconds, below 2^31. */
+export type ServerOptions = PoolOptions &
+  ({ url: string; engine?: ServerEngine } | { url?: undefined; engine: ServerEngine });
+
+/** `"mysql"` and `"mariadb"` are the same: the server says itself which it is. */
+export type ServerEngine = "postgres" | "mysql" | "mariadb";
+
+interface PoolOptions extends AdapterOptions, ServerParts {
+  /**
+   * PostgreSQL: the schema of the tables; `migrate` creates it where it is missing. Default: the
+   * first of the user's `search_path`.
+   */
+  schema?: string;
+  /**
+   * Whether statements are prepared once per connection. False for poolers that hand every
+   * transaction to another connection and do not keep track: PgBouncer before 1.21 in transaction
+   * mode. Default: true.
+   */
+  prepare?: boolean;
+  /** PostgreSQL: what the server calls the connections. Default: `"better-auth-native"`. */
+  applicationName?: string;
+  /** 1 to 10000, per server. Default: 10. */
+  maxConnections?: number;
+  /** As many stay open when idle; none is opened before it is needed. Default: 0. */
+  minConnections?: number;
+  /** As many calls may wait for a connection; further ones reject with `OVERLOADED`. Default: 10000. */
+  maxWaiting?: number;
+  /** How long a call waits for a connection; then `POOL_TIMEOUT`. Default: 10000. */
+  acquireTimeoutMs?: number;
+  /** How long the server may take to accept one; then `CONNECT_FAILED`. Default: 10000. */
+  connectTimeoutMs?: number;
+  /**
+   * For how long connecting is tried again, with growing pauses, while the server is down or
+   * starting. Default: 0, at once the error.
+   */
+  connectRetryMs?: number;
+  /** Idle connections are closed after it; 0 for never. Default: 300000. */
+  idleTimeoutMs?: number;
+  /** Connections are renewed after it, spread by a tenth; 0 for never. Default: 1800000. */
+  maxLifetimeMs?: number;
+  /** How long a statement may run; then `STATEMENT_TIMEOUT`; 0 for ever. Default: 30000. */
+  statementTimeoutMs?: number;
+  /**
+   * Read replicas, each an URL or the parts in which it differs from the primary: `findOne`,
+   * `findMany` and `count` outside of transactions go to them in turn. One that cannot be reached
+   * is left out for a while, and the primary answers.
+   */
+  replicas?: (string | (ServerParts & { url?: string }))[];
+  /**
+   * After a write through this adapter its reads go to the primary for so long, and see it.
+   * Default: 1000.
+   */
+  primaryAfterWriteMs?: number;
+}
+
+/** Where a server is and who asks; what is given here overrides the URL. */
+export interface ServerParts {
+  /** Default: localhost. */
+  host?: string;
+  /** Default: 5432 for PostgreSQL, 3306 for MySQL and MariaDB. */
+  port?: number;
+  /** The path of a Unix socket; for PostgreSQL, of its directory. */
+  socket?: string;
+  /** Default: the user that runs the process. */
+  user?: string;
+  password?: string;
+  /** Default: the name of the user. */
+  database?: string;
+  /**
+   * `true`, `"require"` and `"verify-full"`: only encrypted, to a server whose certificate is valid
+   * for its name; `"verify-ca"`: valid for any name; `"prefer"`: encrypted where the server can,
+   * unverified; `false` or `"disable"`: never. Default: `"prefer"`.
+   */
+  tls?: boolean | TlsMode | TlsOptions;
+}
+
+/** The spellings of libpq's `sslmode` and MySQL's `ssl-mode`. */
+export type TlsMode =
+  | "disable"
+  | "prefer"
+  | "require"
+  | "verify-ca"
+  | "verify-full"
+  | "DISABLED"
+  | "PREFERRED"
+  | "REQUIRED"
+  | "VERIFY_CA"
+  | "VERIFY_IDENTITY";
+
+export interface TlsOptions {
+  /** Default: `"require"`. */
+  mode?: TlsMode;
+  /** Whom to trust: PEM text or the path of a file. Default: Mozilla's authorities. */
+  ca?: string | Uint8Array;
+  /** The client's certificate: PEM text or the path of a file. */
+  cert?: string | Uint8Array;
+  /** The key of the client's certificate: PEM text or the path of a file. */
+  key?: string | Uint8Array;
+  /** `false`: with `"require"`, any certificate will do. Default: true. */
+  rejectUnauthorized?: boolean;
 }
 
 /** The function Better Auth calls, and the methods that manage the database behind it. */
@@ -59,8 +178,12 @@ export interface NativeDatabase {
   (options: BetterAuthOptions): DBAdapter<BetterAuthOptions>;
 
   /**
-   * Creates what is missing of Better Auth's tables, columns, foreign keys and indexes, in one
-   * transaction. Drops and changes nothing; run again, it finds nothing to do.
+   * Creates what is missing of Better Auth's tables, columns, foreign keys and indexes. Drops and
+   * changes nothing; run again, it finds nothing to do.
+   *
+   * SQLite and PostgreSQL: in one transaction. MySQL and MariaDB commit every statement by itself,
+   * so where one fails, those before it stay, and the next run goes on from there. Processes that
+   * migrate at once wait for each other.
    *
    * Rejects with `UNSAFE_MIGRATION`, and changes nothing, where rows that exist stand in the way:
    * a required column without default, duplicates under a unique index, orphans under a foreign
@@ -78,10 +201,15 @@ export interface NativeDatabase {
    * `auth.api` and through the adapter it is passed is committed when its promise resolves, and
    * undone when it rejects. Inside another transaction it joins that one.
    *
+   * It takes its connection (SQLite: the turn to write) when it first writes; what it reads before
+   * is read as committed at that moment. With an isolation level it begins with the first
+   * statement.
+   *
    * Rejects with `INVALID_INPUT` before `betterAuth({ database })`.
    */
   withTransaction<T>(
     callback: (adapter: DBTransactionAdapter<BetterAuthOptions>) => Promise<T>,
+    options?: TransactionOptions,
   ): Promise<T>;
 
   /**
@@ -89,6 +217,17 @@ export interface NativeDatabase {
    * closes every connection. A process ends without it as well.
    */
   close(): Promise<void>;
+}
+
+export interface TransactionOptions {
+  /**
+   * How often the whole callback is run again, after growing pauses, where the database undid the
+   * transaction because of others (`DEADLOCK`, `SERIALIZATION_FAILURE`, `DATABASE_LOCKED`). At most
+   * 1000. Default: 0.
+   */
+  retries?: number;
+  /** Default: the server's. SQLite's transactions are always serializable. */
+  isolation?: "read committed" | "repeatable read" | "serializable";
 }
 
 export interface MigrationResult {
@@ -140,12 +279,31 @@ export type NativeAdapterErrorCode =
   | "NOT_NULL_VIOLATION"
   /** A CHECK constraint refuses the row. */
   | "CHECK_VIOLATION"
-  /** Waiting for the turn to write took longer than `acquireTimeoutMs`; the message says who has it. Retryable. */
+  /**
+   * Waiting for a connection, or for SQLite's turn to write, took longer than `acquireTimeoutMs`;
+   * the message says who has them and for how long. Retryable.
+   */
   | "POOL_TIMEOUT"
-  /** The database cannot be opened, or is none. */
+  /** The database cannot be opened or reached, or is none. */
   | "CONNECT_FAILED"
-  /** Another process kept the database locked for longer than `busyTimeoutMs`. Retryable. */
+  /**
+   * The connection broke while a statement ran. Retryable where nothing was written; of a write it
+   * is not known whether it happened.
+   */
+  | "CONNECTION_LOST"
+  /** A statement ran longer than `statementTimeoutMs`, or the server's own limit. */
+  | "STATEMENT_TIMEOUT"
+  /** Two transactions waited for each other, and this one was undone. Retryable. */
+  | "DEADLOCK"
+  /** The transaction was undone because of what others wrote meanwhile. Retryable. */
+  | "SERIALIZATION_FAILURE"
+  /**
+   * Somebody else kept the database, or a row, locked for too long: on SQLite longer than
+   * `busyTimeoutMs`, on servers longer than their own lock timeout. Retryable.
+   */
   | "DATABASE_LOCKED"
+  /** The database's user lacks a right. */
+  | "PERMISSION_DENIED"
   /** The database may only be read. */
   | "READ_ONLY"
   /** The disk is full, failing, or the database is damaged. */
@@ -160,7 +318,7 @@ export type NativeAdapterErrorCode =
   | "INVALID_INPUT"
   /** The transaction had already ended. */
   | "TRANSACTION_CLOSED"
-  /** Too many password hashes are waiting. Retryable. */
+  /** Too many password hashes, or calls for a connection, are waiting. Retryable. */
   | "OVERLOADED"
   /** A stored password hash is in no known format. */
   | "INVALID_HASH"

@@ -13,6 +13,16 @@ import {
 const database: NativeDatabase = nativeAdapter("sqlite:./auth.db");
 nativeAdapter({ url: "sqlite::memory:", usePlural: true, busyTimeoutMs: 100, synchronous: "full" });
 
+nativeAdapter({
+  url: "postgres://app@db.example/auth",
+  password: "from elsewhere",
+  tls: { ca: "/etc/ssl/ca.pem", rejectUnauthorized: true },
+  schema: "auth",
+  maxConnections: 20,
+  replicas: ["postgres://replica.example/auth", { host: "other.example", port: 5433 }],
+});
+nativeAdapter({ engine: "mariadb", socket: "/run/mysqld.sock", database: "auth", tls: "REQUIRED" });
+
 export const auth = betterAuth({ database, emailAndPassword: { enabled: true, password } });
 
 export async function manage() {
@@ -23,6 +33,7 @@ export async function manage() {
     await adapter.create({ model: "user", data: { name: "Ada" } });
     return adapter.count({ model: "user" });
   });
+  await database.withTransaction(async () => {}, { retries: 3, isolation: "serializable" });
   await database.close();
   return { texts, plan, users };
 }
@@ -42,5 +53,9 @@ export function codeOf(error: unknown): NativeAdapterErrorCode | undefined {
 nativeAdapter({ url: "sqlite::memory:", poolSize: 3 });
 // @ts-expect-error: the URL is missing
 nativeAdapter({});
+// @ts-expect-error: neither a URL nor an engine
+nativeAdapter({ host: "db.example", database: "auth" });
+// @ts-expect-error: an isolation level that does not exist
+export const unknownLevel = database.withTransaction(async () => {}, { isolation: "snapshot" });
 // @ts-expect-error: a code that does not exist
 export const unknownCode: NativeAdapterErrorCode = "NO_SUCH_CODE";
