@@ -240,7 +240,7 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
     const { adapter } = await open(authOptions);
     const { ada } = await populate(adapter);
     const values = (number) => ({
-      label: [null, "", "a\0b", `"quoted" ' \\ ${number}`, "ä😀[{", "null"][number % 6],
+      label: [null, "", engine.withoutNul ? "a" : "a\0b", `"quoted" ' \\ ${number}`, "ä😀[{", "null"][number % 6],
       weight: [null, number, -number - 0.5, 0.1 + 0.2, 1 / 3][number % 5],
       shiny: [true, false, null][number % 3],
       given: number % 2 ? moment(number % 60) : null,

@@ -127,7 +127,7 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
   });
 
   test("a write from outside waits for the transaction to end, and then succeeds", async () => {
-    const { adapter } = await openDatabase(engine);
+    const { adapter } = await openDatabase(engine, { options: engine.oneWriter });
     /** @type {string[]} */
     const order = [];
     let outside;
@@ -143,14 +143,15 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
   });
 
   test("a write through the outer adapter inside a transaction says who it waited for", async () => {
-    const { adapter } = await openDatabase(engine, { options: { acquireTimeoutMs: 50 } });
+    const options = { ...engine.oneWriter, acquireTimeoutMs: 50 };
+    const { adapter } = await openDatabase(engine, { options });
     await adapter.transaction(async (inside) => {
       await inside.create({ model: "user", data: user("ada") });
       const stuck = adapter.create({ model: "user", data: user("stuck") });
       await expect(stuck).rejects.toMatchObject({
         code: "POOL_TIMEOUT",
         retryable: true,
-        message: expect.stringMatching(/a transaction has held it for \d+ ms/),
+        message: expect.stringMatching(/a transaction has held (it|one) for \d+ ms/),
       });
     });
     await adapter.create({ model: "user", data: user("grace") });
@@ -158,7 +159,8 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
   });
 
   test("a transaction holds nobody up before its first write", async () => {
-    const { adapter } = await openDatabase(engine, { options: { acquireTimeoutMs: 50 } });
+    const options = { ...engine.oneWriter, acquireTimeoutMs: 50 };
+    const { adapter } = await openDatabase(engine, { options });
     await adapter.transaction(async (inside) => {
       expect(await userNames(inside)).toEqual([]);
       await inside.transaction(async (nested) => {

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { betterAuth } from "better-auth";
 import { describe, expect, test, vi } from "vitest";
 import { nativeAdapter } from "../index.js";
-import { engines } from "./engines/index.js";
+import { sqliteEngines } from "./engines/index.js";
 import { basics } from "./support/basics.js";
 import {
   emptyDatabase,
@@ -257,11 +257,11 @@ describe.each(everySharedEngine)("%s", (_, engine) => {
       const task = async ({ nativeAdapter, password, user, turn, tell, data: url }) => {
         const adapter = nativeAdapter(url)({});
         adapter.transaction(async (inside) => {
-          for (let n = 0; ; n += 1) await inside.create({ model: "user", data: user(n) });
+          for (let n = 0; ; n += 1) await inside.create({ model: "user", data: user(`never ${process.pid} ${n}`) });
         });
         for (let n = 0; n < 100; n += 1) {
           adapter.count({ model: "user" });
-          adapter.create({ model: "user", data: user(n) });
+          adapter.create({ model: "user", data: user(`${process.pid} ${n}`) });
           password.hash("correct horse battery staple");
         }
         await turn(10);
@@ -304,7 +304,7 @@ describe.each(everySharedEngine)("%s", (_, engine) => {
 });
 
 describe("SQLite", () => {
-  const [file] = engines;
+  const [file] = sqliteEngines;
   const pathOf = (/** @type {string} */ url) => url.slice("sqlite:".length);
 
   test("nothing is opened before the first operation", async () => {

@@ -87,9 +87,7 @@ async function expectToKnow(auth, name) {
   expect(session?.user.name).toBe(name);
 }
 
-const servers = named(serverEngines);
-
-describe.each([...everyEngine, ...servers])("%s", (_, engine) => {
+describe.each(everyEngine)("%s", (_, engine) => {
   describe.each(applications)("for %s", (_, options) => {
     test("everything is created at once, and then there is nothing to do", async () => {
       const database = nativeAdapter(await emptyDatabase(engine));
@@ -269,7 +267,7 @@ describe.each([...everyEngine, ...servers])("%s", (_, engine) => {
   });
 });
 
-describe.each([...everySharedEngine, ...servers])("%s", (_, engine) => {
+describe.each(everySharedEngine)("%s", (_, engine) => {
   test("of several processes that migrate at once, one does the work", async () => {
     const url = await emptyDatabase(engine);
     const processes = Array.from({ length: 4 }, () =>
@@ -341,7 +339,7 @@ async function contents(auth, options) {
 // The built-in adapter's own tables make no such ids.
 const exchanged = applications.filter(([, options]) => options.advanced?.database?.generateId !== false);
 
-const exchanging = [...engines, ...serverEngines].flatMap(({ builtIn, ...engine }) =>
+const exchanging = engines.flatMap(({ builtIn, ...engine }) =>
   builtIn ? [{ engine, connect: builtIn, name: engine.name }] : [],
 );
 

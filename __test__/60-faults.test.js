@@ -309,7 +309,7 @@ describe.each(rows)("%s", (name, engine) => {
         await expect(attempt).rejects.toMatchObject({
           code: "POOL_TIMEOUT",
           retryable: true,
-          message: expect.stringMatching(/waited 100 ms .*: 1 busy, the longest for \d+ ms with a transaction/),
+          message: expect.stringMatching(/waited 100 ms .*: 1 busy, and a transaction has held one for \d+ ms/),
         });
       }
       await end();

@@ -179,6 +179,12 @@ impl Error {
     }
 }
 
+/// Columns as messages name them: `pet.ring, pet.tag`.
+pub fn columns_of(table: &str, columns: &[impl AsRef<str>]) -> String {
+    let named = |column: &_| format!("{table}.{}", AsRef::<str>::as_ref(column));
+    columns.iter().map(named).collect::<Vec<_>>().join(", ")
+}
+
 impl Deref for Error {
     type Target = Details;
 

@@ -29,13 +29,20 @@ import * as sqlite from "./sqlite.js";
  * @property {() => Promise<Database>} create An empty database of its own.
  * @property {boolean} [private] Whether it is one connection, of one adapter: nobody else can open
  *   it, and reads too wait for an open transaction.
+ * @property {object} oneWriter Options with which one transaction at a time can write.
+ * @property {(milliseconds: number) => object} lockTimeout Options with which nothing waits longer
+ *   than that for what another connection has locked.
+ * @property {boolean} [withoutNul] Whether its texts cannot hold U+0000.
+ * @property {string[]} [discreet] The codes of errors whose original words would tell values.
  * @property {BuiltIn} [builtIn] Where Better Auth can do without this package.
  */
 
 /** @type {Engine[]} */
-export const engines = [
+export const sqliteEngines = [
   {
     name: "SQLite file",
+    oneWriter: {},
+    lockTimeout: (milliseconds) => ({ busyTimeoutMs: milliseconds }),
     builtIn: sqlite.builtIn,
     async create() {
       const directory = mkdtempSync(join(tmpdir(), "better-auth-native-"));
@@ -48,9 +55,20 @@ export const engines = [
   {
     name: "SQLite in memory",
     private: true,
+    oneWriter: {},
+    lockTimeout: (milliseconds) => ({ busyTimeoutMs: milliseconds }),
     create: async () => ({ url: "sqlite::memory:", drop: async () => {} }),
   },
 ];
+
+const server = {
+  oneWriter: { maxConnections: 1 },
+  lockTimeout: (/** @type {number} */ milliseconds) => ({
+    statementTimeoutMs: milliseconds,
+    // For migrations, whose statements may take long.
+    acquireTimeoutMs: milliseconds,
+  }),
+};
 
 /**
  * Those with a server, which all tests share.
@@ -60,20 +78,28 @@ export const engines = [
 export const serverEngines = [
   {
     name: "PostgreSQL",
+    ...server,
+    withoutNul: true,
     create: () => postgres.createDatabase(serverUrl("TEST_POSTGRES_URL")),
     builtIn: postgres.builtIn,
   },
   {
     name: "MySQL",
+    ...server,
+    discreet: ["UNIQUE_VIOLATION"],
     create: () => mysql.createDatabase(serverUrl("TEST_MYSQL_URL")),
     builtIn: mysql.builtIn,
   },
   {
     name: "MariaDB",
+    ...server,
+    discreet: ["UNIQUE_VIOLATION"],
     create: () => mysql.createDatabase(serverUrl("TEST_MARIADB_URL")),
     builtIn: mysql.builtIn,
   },
 ];
+
+export const engines = [...sqliteEngines, ...serverEngines];
 
 /** @param {string} variable in which whoever started the server has left its URL */
 function serverUrl(variable) {

@@ -31,6 +31,8 @@ const HBA = [
 const SETTINGS = {
   fsync: false,
   full_page_writes: false,
+  // Its workers are in databases that are to be dropped.
+  autovacuum: false,
   listen_addresses: "127.0.0.1",
   max_connections: 200,
 };

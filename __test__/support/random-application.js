@@ -57,6 +57,7 @@ const values = {
   "number[]": [[], [1], [0.5, -1]],
 };
 const TYPES = ["string", "number", "boolean", "date", "json", "string[]", "number[]"];
+const STRUCTURED = ["json", "string[]", "number[]"];
 const orderings = ["eq", "ne", "lt", "lte", "gt", "gte"];
 
 const inputs = {
@@ -185,16 +186,19 @@ export class Operations {
   /** @type {Record<string, string[]>} */
   #ids = Object.fromEntries(MODELS.map((model) => [model, []]));
   #count = 0;
+  #countsAlike;
 
   /**
    * @param {Random} random
    * @param {Record<string, { fields: Record<string, any> }>} schema
    * @param {unknown} generateId
+   * @param {boolean} countsAlike Whether all databases that are compared count the same ids.
    */
-  constructor(random, schema, generateId) {
+  constructor(random, schema, generateId, countsAlike) {
     this.#random = random;
     this.#schema = schema;
     this.#generateId = generateId;
+    this.#countsAlike = countsAlike;
   }
 
   /** @returns {Step} */
@@ -265,7 +269,8 @@ export class Operations {
     for (const name of ["createdAt", "updatedAt"]) {
       if (name in this.#schema[model].fields) data[name] ??= moment(0);
     }
-    const made = ["serial", "function"].includes(this.#idKind()) && random.chance(80);
+    const counted = this.#idKind() === "serial" && this.#countsAlike;
+    const made = (counted || this.#idKind() === "function") && random.chance(80);
     const call = made ? { model, data } : { model, data: { ...data, id }, forceAllowId: true };
     const select = random.chance(20) ? { select: ["id", ...this.#names(model)] } : {};
     return { method: "create", id, call: { ...call, ...select } };
@@ -291,7 +296,7 @@ export class Operations {
   #id(model) {
     const ids = this.#random.chance(70) ? this.#ids[model].slice(-6) : this.#ids[model];
     if (ids.length > 0 && !this.#random.chance(3)) return this.#random.pick(ids);
-    return this.#idKind() === "serial" ? "999999" : "nobody";
+    return { serial: "999999", uuid: "00000000-0000-4000-a000-000000000000" }[this.#idKind()] ?? "nobody";
   }
 
   /** A value to store. */
@@ -360,8 +365,7 @@ export class Operations {
     const random = this.#random;
     const type = typeOf(field);
     const value = random.pick(values[type]);
-    const structured = ["string[]", "number[]"].includes(type);
-    if (structured || random.chance(15)) return { operator: random.pick(["eq", "ne"]), value: null };
+    if (STRUCTURED.includes(type) || random.chance(15)) return { operator: random.pick(["eq", "ne"]), value: null };
     switch (type) {
       case "boolean":
         return { operator: random.pick(["eq", "ne"]), value: this.#asText(value) };
@@ -428,7 +432,8 @@ export class Operations {
       return { ...select, sortBy: { field: "id", direction }, limit, offset };
     }
     if (random.chance(40)) return select;
-    const [field] = random.pick(this.#fields(model));
+    const sortable = this.#fields(model).filter(([, { type }]) => !STRUCTURED.includes(type));
+    const [field] = random.pick(sortable);
     return { sortBy: { field, direction } };
   }
 

@@ -96,13 +96,18 @@ export class Nested {
     const depth = this.#depth + 1;
     const lane = this.#lane;
     await lane.step("Savepoint", depth);
+    // Its savepoint has gone with that of an outer transaction that ended first.
+    const end = (/** @type {"Release" | "RollbackTo"} */ name) => {
+      this.#checkOpen();
+      return lane.step(name, depth);
+    };
     return settle(
       new Nested(lane, this),
       callback,
-      () => lane.step("Release", depth),
+      () => end("Release"),
       async () => {
-        await lane.step("RollbackTo", depth);
-        await lane.step("Release", depth);
+        await end("RollbackTo");
+        await end("Release");
       },
     );
   }

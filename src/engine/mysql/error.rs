@@ -7,12 +7,16 @@ use sqlx::mysql::MySqlDatabaseError;
 
 use crate::engine::Statement;
 use crate::engine::server::{Failure, Fate, lost, why_unreachable};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, columns_of};
 
 /// What went wrong while `statement` ran.
 pub fn from_statement(error: &sqlx::Error, statement: &Statement) -> Failure {
     let attempt = format!("{} on \"{}\"", statement.operation, statement.table);
     let mut failure = from_server(error, &attempt);
+    if let (Code::NotNullViolation, Some(column)) = (failure.error.code, &failure.error.column) {
+        let column = columns_of(&statement.table, &[column]);
+        failure.error.message = format!("{attempt} failed: {column} needs a value");
+    }
     failure.error = failure.error.with_table_if_unknown(&statement.table);
     failure
 }
@@ -78,6 +82,18 @@ pub fn duplicate_key(error: &sqlx::Error) -> Option<&str> {
     key(told.message())
 }
 
+/// Names the columns of the unique key, once they are known.
+pub fn name_key(failure: &mut Failure, statement: &Statement, columns: &[String]) {
+    let Some(first) = columns.first() else { return };
+    failure.error.column = Some(first.clone());
+    failure.error.message = format!(
+        "{} on \"{}\" failed: a row with the same {} exists",
+        statement.operation,
+        statement.table,
+        columns_of(&statement.table, columns),
+    );
+}
+
 /// Whether the server knows no such user with such a password.
 pub fn is_access_denied(error: &sqlx::Error) -> bool {
     told(error).is_some_and(|told| told.number() == 1045)
@@ -120,7 +136,7 @@ fn classify(number: u16, message: &str) -> Meaning {
             Code::ForeignKeyViolation,
             REFUSED,
             &*format!(
-                "it would leave a foreign key that points to no row ({})",
+                "it would leave a foreign key that points to no row (a missing parent: {})",
                 named(between(message, "CONSTRAINT `", "`"))
             ),
         ),
@@ -128,7 +144,7 @@ fn classify(number: u16, message: &str) -> Meaning {
             Code::ForeignKeyViolation,
             REFUSED,
             &*format!(
-                "rows still refer to it ({})",
+                "it is still referenced ({})",
                 named(between(message, "CONSTRAINT `", "`"))
             ),
         ),
@@ -322,7 +338,7 @@ mod tests {
                 "Cannot add or update a child row: a foreign key constraint fails (`d`.`pet`, \
                  CONSTRAINT `pet_keeper` FOREIGN KEY (`k`) REFERENCES `user` (`id`))",
                 Code::ForeignKeyViolation,
-                "it would leave a foreign key that points to no row (pet_keeper)",
+                "it would leave a foreign key that points to no row (a missing parent: pet_keeper)",
             ),
             (
                 1048,

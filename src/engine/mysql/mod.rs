@@ -106,24 +106,24 @@ impl MySql {
         }
     }
 
-    /// The first column of a key: what a duplicate is a duplicate of.
-    async fn key_column(
+    /// The columns of a key: what a duplicate is a duplicate of.
+    async fn key_columns(
         &self,
         connection: &mut Connection,
         table: &str,
         key: &str,
-    ) -> sqlx::Result<Option<String>> {
+    ) -> sqlx::Result<Vec<String>> {
         const QUERY: &str = "SELECT CAST(column_name AS CHAR) FROM information_schema.statistics \
             WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND index_name = ? \
-            ORDER BY seq_in_index LIMIT 1";
+            ORDER BY seq_in_index";
         let (schema, table) = qualified(table);
         let query = sqlx::query(QUERY)
             .bind(schema)
             .bind(table)
             .bind(key)
             .persistent(false);
-        let row = connection.raw.fetch_all(query).await?.pop();
-        row.map(|row| text(&row, 0)).transpose()
+        let rows = connection.raw.fetch_all(query).await?;
+        rows.iter().map(|row| text(row, 0)).collect()
     }
 }
 
@@ -243,8 +243,8 @@ impl Driver for MySql {
         }
         if let Some(key) = error::duplicate_key(&failed) {
             // Only what the error tells depends on it.
-            let column = self.key_column(connection, &statement.table, key).await;
-            failure.error.column = column.ok().flatten();
+            let columns = self.key_columns(connection, &statement.table, key).await;
+            error::name_key(&mut failure, statement, &columns.unwrap_or_default());
         }
         Err(failure)
     }

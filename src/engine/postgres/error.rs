@@ -6,12 +6,16 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::engine::Statement;
 use crate::engine::server::{Failure, Fate};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, columns_of};
 
 /// What went wrong while `statement` ran.
 pub fn from_statement(error: &sqlx::Error, statement: &Statement) -> Failure {
     let attempt = format!("{} on \"{}\"", statement.operation, statement.table);
     let mut failure = from_server(error, &attempt);
+    if failure.error.code == Code::ForeignKeyViolation {
+        // The server names the table that refers, which need not be the one written to.
+        failure.error.table = None;
+    }
     failure.error = failure.error.with_table_if_unknown(&statement.table);
     failure
 }
@@ -31,7 +35,7 @@ pub fn from_server(error: &sqlx::Error, attempt: &str) -> Failure {
     error.column = told
         .column()
         .map(ToOwned::to_owned)
-        .or_else(|| key_column(told));
+        .or_else(|| key_columns(told).into_iter().next());
     error.constraint = told.constraint().map(ToOwned::to_owned);
     if !told.code().starts_with("22") {
         error = error.with_cause(told.message());
@@ -81,29 +85,37 @@ fn classify(told: &PgDatabaseError) -> (Code, Fate, String) {
     let fatal = matches!(told.severity(), PgSeverity::Fatal | PgSeverity::Panic);
     let named = |name: Option<&str>, otherwise: &str| name.unwrap_or(otherwise).to_owned();
     let constraint = || named(told.constraint(), "a constraint");
+    let table = told.table().unwrap_or_default();
     let (code, fate, why) = match told.code() {
         "23505" => (
             Code::UniqueViolation,
             Fate::Refused,
-            format!("a row with the same key exists ({})", constraint()),
+            match &key_columns(told)[..] {
+                [] => format!("a row with the same key exists ({})", constraint()),
+                columns => format!("a row with the same {} exists", columns_of(table, columns)),
+            },
         ),
         "23503" => (
             Code::ForeignKeyViolation,
             Fate::Refused,
             format!(
-                "it would leave a foreign key that points to no row ({})",
+                "it would leave a foreign key that points to no row (a missing parent, or a parent \
+                 still referenced: {})",
                 constraint()
             ),
         ),
         "23001" => (
             Code::ForeignKeyViolation,
             Fate::Refused,
-            format!("rows still refer to it ({})", constraint()),
+            format!("it is still referenced ({})", constraint()),
         ),
         "23502" => (
             Code::NotNullViolation,
             Fate::Refused,
-            format!("{} needs a value", named(told.column(), "a column")),
+            match told.column() {
+                None => "a column needs a value".to_owned(),
+                Some(column) => format!("{} needs a value", columns_of(table, &[column])),
+            },
         ),
         "23514" | "23P01" => (
             Code::CheckViolation,
@@ -195,9 +207,16 @@ fn classify(told: &PgDatabaseError) -> (Code, Fate, String) {
     (code, if ended { Fate::Turned } else { fate }, why)
 }
 
-/// The first column of `Key (email)=(...) already exists.`; what follows it are values.
-fn key_column(told: &PgDatabaseError) -> Option<String> {
-    let columns = told.detail()?.strip_prefix("Key (")?.split_once(")=")?.0;
-    let first = columns.split(", ").next()?;
-    Some(first.trim_matches('"').to_owned())
+/// Of `Key (email, name)=(...) already exists.` the columns, where it names no others; what follows
+/// them are values.
+fn key_columns(told: &PgDatabaseError) -> Vec<String> {
+    let columns = told
+        .detail()
+        .and_then(|detail| detail.strip_prefix("Key (")?.split_once(")="))
+        .map(|(columns, _)| columns)
+        .filter(|columns| !columns.contains('('));
+    let names = columns.into_iter().flat_map(|columns| columns.split(", "));
+    names
+        .map(|name| name.trim_matches('"').to_owned())
+        .collect()
 }

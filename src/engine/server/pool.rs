@@ -365,13 +365,13 @@ impl Busy {
         self.holders.lock().remove(&key);
     }
 
-    /// "3 busy, the longest for 12000 ms with a transaction"
+    /// "3 busy, and a transaction has held one for 12000 ms"
     fn describe(&self) -> String {
         let holders = self.holders.lock();
         let oldest = holders.values().min_by_key(|(_, since)| *since);
         match oldest {
             Some((what, since)) => format!(
-                "{} busy, the longest for {} ms with {what}",
+                "{} busy, and {what} has held one for {} ms",
                 holders.len(),
                 since.elapsed().as_millis()
             ),

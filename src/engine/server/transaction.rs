@@ -258,7 +258,8 @@ impl<D: Driver> Transaction<D> {
                 Err(failure.error)
             }
             Err(failure) => {
-                if step.ends_it() || failure.ends_transaction() {
+                // A server whose failures spread would answer a later COMMIT with a rollback.
+                if step.ends_it() || failure.ends_transaction() || D::FAILURES_SPREAD {
                     self.give_up(state).await;
                 }
                 Err(failure.error)
