@@ -1,7 +1,5 @@
 // The comparisons on MySQL and on MariaDB.
 
-import { drizzleAdapter } from "better-auth/adapters/drizzle";
-import { prismaAdapter } from "better-auth/adapters/prisma";
 import { connect } from "../__test__/engines/mysql.js";
 import * as mariadbServer from "../__test__/servers/mariadb.js";
 import * as mysqlServer from "../__test__/servers/mysql.js";
@@ -66,6 +64,7 @@ function kind({ lateral }) {
           const schema = await drizzleTables();
           const { drizzle } = await load("drizzle-orm/mysql2");
           const db = drizzle(pool, { schema, mode: lateral ? "default" : "planetscale" });
+          const { drizzleAdapter } = await load("better-auth/adapters/drizzle");
           const database = drizzleAdapter(db, { provider: "mysql", schema, transaction: true });
           return { database, close: () => pool.end() };
         },
@@ -89,6 +88,7 @@ function kind({ lateral }) {
             prepareCacheLength: 256,
           };
           const client = new PrismaClient({ adapter: new PrismaMariaDb(pool) });
+          const { prismaAdapter } = await load("better-auth/adapters/prisma");
           const database = prismaAdapter(client, { provider: "mysql", transaction: true });
           return { database, close: () => client.$disconnect() };
         },

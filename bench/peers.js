@@ -13,7 +13,8 @@ import { Failure, exec, step } from "../scripts/step.js";
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
 /**
- * A module that may not be installed: the type checker does not follow a name it cannot read.
+ * A module that is installed by the first run, or needs one that is: neither what imports this file nor
+ * the type checker can follow a name they cannot read.
  *
  * @param {string} name
  * @returns {Promise<any>}

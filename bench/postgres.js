@@ -1,7 +1,5 @@
 // The comparison on PostgreSQL.
 
-import { prismaAdapter } from "better-auth/adapters/prisma";
-import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import pg from "pg";
 import { connect } from "../__test__/engines/postgres.js";
 import * as server from "../__test__/servers/postgres.js";
@@ -37,6 +35,7 @@ export const postgres = onServer({
         const schema = await drizzleTables();
         const { drizzle } = await load("drizzle-orm/postgres-js");
         const db = drizzle(sql, { schema });
+        const { drizzleAdapter } = await load("better-auth/adapters/drizzle");
         const database = drizzleAdapter(db, { provider: "pg", schema, transaction: true });
         return { database, close: () => sql.end() };
       },
@@ -51,6 +50,7 @@ export const postgres = onServer({
         const client = new PrismaClient({
           adapter: new PrismaPg(pool, { statementNameGenerator: statementNames() }),
         });
+        const { prismaAdapter } = await load("better-auth/adapters/prisma");
         const database = prismaAdapter(client, { provider: "postgresql", transaction: true });
         return { database, close: () => client.$disconnect() };
       },
