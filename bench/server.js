@@ -133,7 +133,7 @@ async function prepare(kind, users) {
 async function open(kind, name, url) {
   if (name === NATIVE) {
     const { nativeAdapter } = await import("../index.js");
-    const database = nativeAdapter({ url, maxConnections: CONNECTIONS });
+    const database = nativeAdapter({ url, tls: false, maxConnections: CONNECTIONS });
     const versions = [ownVersion(), await version(kind, url)];
     return contestant({ name, versions, database, close: () => database.close() });
   }
