@@ -109,7 +109,10 @@ interface PoolOptions extends AdapterOptions, ServerParts {
   connectRetryMs?: number;
   /** Idle connections are closed after it; 0 for never. Default: 300000. */
   idleTimeoutMs?: number;
-  /** Connections are renewed after it, spread by a tenth; 0 for never. Default: 1800000. */
+  /**
+   * Connections are renewed after it, each up to a fifth sooner at random; 0 for never.
+   * Default: 1800000.
+   */
   maxLifetimeMs?: number;
   /** How long a statement may run; then `STATEMENT_TIMEOUT`; 0 for ever. Default: 30000. */
   statementTimeoutMs?: number;
@@ -147,9 +150,10 @@ export interface ServerParts {
   tls?: boolean | TlsMode | TlsOptions;
 }
 
-/** The spellings of libpq's `sslmode` and MySQL's `ssl-mode`. */
+/** The spellings of libpq's `sslmode` and MySQL's `ssl-mode`; `"allow"` does what `"prefer"` does. */
 export type TlsMode =
   | "disable"
+  | "allow"
   | "prefer"
   | "require"
   | "verify-ca"

@@ -266,7 +266,7 @@ function tlsOf(tls) {
  */
 function pem(name, given) {
   if (given === undefined || given === null) return null;
-  const text = Buffer.isBuffer(given) ? given.toString() : given;
+  const text = given instanceof Uint8Array ? Buffer.from(given).toString() : given;
   if (typeof text !== "string") throw invalidInput(`tls.${name} must be PEM text or the path of a file`);
   if (text.includes("-----BEGIN")) return text;
   try {

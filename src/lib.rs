@@ -4,11 +4,11 @@
 //! `value`, `error`. Only `binding` knows Node.
 
 mod binding;
-pub mod database;
-pub mod engine;
-pub mod error;
-pub mod password;
-pub mod query;
-pub mod schema;
-pub mod sql;
-pub mod value;
+mod database;
+mod engine;
+mod error;
+mod password;
+mod query;
+mod schema;
+mod sql;
+mod value;

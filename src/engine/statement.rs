@@ -27,8 +27,6 @@ pub enum Role {
     Compared,
     /// As `Compared`; the value is a list.
     Listed,
-    /// As `Listed`, in lower case.
-    ListedFolded,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -161,25 +159,4 @@ pub enum Program {
         write: Statement,
         read: Option<Statement>,
     },
-}
-
-impl Program {
-    /// The statement that the operation is named after.
-    pub fn main(&self) -> &Statement {
-        match self {
-            Self::One(statement)
-            | Self::InsertThenRead {
-                insert: statement, ..
-            }
-            | Self::MakeIdThenInsert {
-                insert: statement, ..
-            }
-            | Self::WriteThenRead {
-                write: statement, ..
-            }
-            | Self::ChooseThenWrite {
-                write: statement, ..
-            } => statement,
-        }
-    }
 }

@@ -215,7 +215,7 @@ pub struct JoinedRows<'a> {
 
 impl JoinedRows<'_> {
     /// ` FROM table AS alias WHERE alias.to = base.from`
-    pub fn from_matches(&self, sql: &mut Builder) {
+    pub fn append_matches(&self, sql: &mut Builder) {
         let Self {
             join, alias, base, ..
         } = self;
@@ -235,7 +235,7 @@ impl JoinedRows<'_> {
             .list(", ", &self.join.columns, |sql, field| {
                 sql.name(&field.column);
             });
-        self.from_matches(sql);
+        self.append_matches(sql);
         self.limit(sql);
     }
 

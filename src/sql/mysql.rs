@@ -296,7 +296,7 @@ impl Dialect for MySql {
             sql.sql(")");
             rows.limit(sql);
             sql.sql(")");
-            rows.from_matches(sql);
+            rows.append_matches(sql);
         } else {
             sql.sql(")) FROM (");
             rows.select(sql);

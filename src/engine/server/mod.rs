@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
-pub use config::{Address, Config, Tls, TlsMode};
+pub use config::{Address, Config, TlsMode};
 pub use driver::{Driver, Executed, Isolation, Tables, Texts};
 pub use failure::{Failure, Fate, lost, why_unreachable};
 pub use plan::Plan;
