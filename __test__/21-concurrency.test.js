@@ -104,10 +104,12 @@ describe.each(everyEngine)("%s", (_, engine) => {
     for (const model of ["user", "account", "session"]) expect(await adapter.count({ model })).toBe(1);
   });
 
-  test("a scan of 100,000 rows leaves the event loop free, and finds what there is", async () => {
+  test("a long scan leaves the event loop free, and finds what there is", async () => {
     const { adapter } = await openDatabase(engine);
-    await fill(adapter, 100_000);
-    const expected = times(100_000, String).filter((n) => n.includes("9999")).length;
+    // So many that SQLite would be at it for several milliseconds. A server scans elsewhere.
+    const rows = sqliteEngines.includes(engine) ? 100_000 : 20_000;
+    await fill(adapter, rows);
+    const expected = times(rows, String).filter((n) => n.includes("9999")).length;
     let turned = 0;
     // Each time another statement, of which nobody knows yet that it takes long.
     const where = [{ field: "identifier", operator: /** @type {const} */ ("contains"), value: "9999" }];

@@ -4,12 +4,13 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use zeroize::Zeroizing;
 
-use super::outcome::{Outcome, promise};
+use super::bridge::Bridge;
+use super::outcome::Outcome;
 use crate::password;
 
 #[napi(ts_return_type = "Promise<any>")]
 pub fn hash_password(env: &Env, password: String) -> Result<PromiseRaw<'_, Outcome<String>>> {
-    promise(env, password::hash(Zeroizing::new(password)))
+    Bridge::of(env)?.promise(env, password::hash(Zeroizing::new(password)))
 }
 
 #[napi(ts_return_type = "Promise<any>")]
@@ -18,5 +19,5 @@ pub fn verify_password(
     hash: String,
     password: String,
 ) -> Result<PromiseRaw<'_, Outcome<bool>>> {
-    promise(env, password::verify(&hash, Zeroizing::new(password)))
+    Bridge::of(env)?.promise(env, password::verify(&hash, Zeroizing::new(password)))
 }
