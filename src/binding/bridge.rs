@@ -3,6 +3,8 @@
 //! An environment has one threadsafe function. What has finished waits in a queue, and one wake-up
 //! of the environment's thread settles all that is in it. napi's own promises have a threadsafe
 //! function each, and a wake-up each.
+//!
+//! Figures: docs/performance.md, "Crossing the border".
 
 use std::ffi::c_void;
 use std::mem::take;
@@ -19,6 +21,10 @@ use parking_lot::Mutex;
 use super::outcome::{Outcome, panicked};
 use super::runtime;
 use crate::error::Result as CoreResult;
+
+/// Calls under way of which each may take the time to begin on the environment's own thread. With
+/// more of them, the event loop has enough to do, and the runtime is awake anyway.
+const FEW: usize = 8;
 
 #[derive(Clone)]
 pub struct Bridge(Arc<Shared>);
@@ -84,7 +90,7 @@ impl Bridge {
         check_status!(unsafe { sys::napi_create_promise(env.raw(), &mut deferred, &mut promise) })?;
         self.begin_one(env);
         let (shared, deferred) = (self.0.clone(), Deferred(deferred));
-        runtime::start(async move {
+        let work = async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             let outcome = Outcome(outcome.unwrap_or_else(|panic| Err(panicked(&*panic))));
             shared.finish(Finished {
@@ -92,7 +98,12 @@ impl Bridge {
                 // SAFETY: the environment's thread passes its environment.
                 value: Box::new(|env| unsafe { Outcome::to_napi_value(env, outcome) }),
             });
-        });
+        };
+        if self.0.pending.load(Ordering::Relaxed) <= FEW {
+            runtime::begin_here(work);
+        } else {
+            runtime::begin_there(work);
+        }
         Ok(PromiseRaw::new(env.raw(), promise))
     }
 

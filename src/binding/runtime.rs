@@ -27,7 +27,7 @@ fn threads() -> usize {
 
 /// Begins `work` on this thread, and goes as far there as it can without waiting: a query is sent
 /// before another thread has woken up.
-pub fn start(work: impl Future<Output = ()> + Send + 'static) {
+pub fn begin_here(work: impl Future<Output = ()> + Send + 'static) {
     let wake = |runnable: async_task::Runnable| {
         RUNTIME.spawn(async move {
             runnable.run();
@@ -37,4 +37,9 @@ pub fn start(work: impl Future<Output = ()> + Send + 'static) {
     task.detach();
     let _context = RUNTIME.enter();
     runnable.run();
+}
+
+/// Begins `work` on a thread of the runtime.
+pub fn begin_there(work: impl Future<Output = ()> + Send + 'static) {
+    RUNTIME.spawn(work);
 }
