@@ -10,7 +10,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 const STYLE = `text { fill: #6e7b88 }
 @media (prefers-color-scheme: light) { text { fill: #4d5763 } }
 @media (prefers-color-scheme: dark) { text { fill: #b1bac4 } }`;
-const COLORS = ["#1a9c87", "#8f9aa6", "#c08a3e"];
+const COLORS = ["#1a9c87", "#8f9aa6", "#c08a3e", "#8a6fc0"];
 const FONT = "-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif";
 
 const MARGIN = 12;
