@@ -788,6 +788,35 @@ mod tests {
     }
 
     #[test]
+    fn whoever_tries_again_is_answered_in_the_end() {
+        let scheduler = Scheduler::new(
+            limits(4, 10),
+            Engine {
+                lanes: 2,
+                meet: |_: &[String]| (),
+            },
+        );
+        let submit = |name: &str| {
+            loop {
+                match submit(&scheduler, name) {
+                    Ok(pending) => return pending,
+                    Err(error) => assert_eq!(error.code, Code::Overloaded),
+                }
+                thread::yield_now();
+            }
+        };
+        thread::scope(|scope| {
+            for submitter in 0..8 {
+                scope.spawn(move || {
+                    let names = (0..1_250).map(|number| format!("{submitter}/{number}"));
+                    check(names.map(|name| (name.clone(), submit(&name))).collect());
+                });
+            }
+        });
+        assert_eq!(scheduler.stats().done.requests, 10_000);
+    }
+
+    #[test]
     fn threads_start_as_work_needs_them_and_never_beyond_the_limit() {
         let gated = gated(limits(4, 4), 1);
         let threads = || gated.scheduler.stats().threads;

@@ -9,6 +9,11 @@
 //! `inline(always)`, so that it is compiled for the instruction set of the kernel that calls it;
 //! loops instead of closures for the same reason.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "an index says which register, in several places at once"
+)]
+
 use std::mem;
 
 use zeroize::Zeroizing;
