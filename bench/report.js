@@ -3,22 +3,31 @@
 /**
  * @typedef {import("./operations.js").Contestant} Contestant
  * @typedef {import("./measure.js").Result} Result
+ * @typedef {ReturnType<typeof import("./machine.js").describeMachine>} Machine
  */
 
 const NAME = 30;
 const CELL = 10;
 
 /**
- * @param {ReturnType<typeof import("./machine.js").describeMachine>} machine
+ * @param {Machine} machine
  * @param {Contestant[]} contestants
  * @param {{ users: number, rounds: number }} settings
  */
-export function printStart({ cpu, cores, system, node, load }, contestants, { users, rounds }) {
+export function printStart(machine, contestants, { users, rounds }) {
+  printMachine(machine, contestants);
+  console.log(`${users} users, each with a session and an account; ${rounds} rounds, medians`);
+}
+
+/**
+ * @param {Machine} machine
+ * @param {{ name: string, versions: string[] }[]} contestants
+ */
+export function printMachine({ cpu, cores, system, node, load }, contestants) {
   console.log(`
 ${cpu}, ${cores} cores, load ${load.toFixed(1)}, ${system}
 Node ${node}
-${contestants.map(({ name, versions }) => `${name}: ${versions.join(", ")}`).join("\n")}
-${users} users, each with a session and an account; ${rounds} rounds, medians`);
+${contestants.map(({ name, versions }) => `${name}: ${versions.join(", ")}`).join("\n")}`);
 }
 
 /** @param {number} callers */
@@ -54,6 +63,15 @@ export function printMemory(memory) {
   for (const { contestant, before, after } of memory) {
     const sizes = [before, after, after - before].map((bytes) => (bytes / 1e6).toFixed(1));
     console.log(line(`  ${contestant}`, sizes));
+  }
+}
+
+/** @param {import("./password/compare.js").Memory[]} memory */
+export function printHashingMemory(memory) {
+  console.log("\nResident memory in a process of its own\n");
+  console.log(line("", ["MB before", "most", "when idle"]));
+  for (const { contestant, before, most, idle } of memory) {
+    console.log(line(`  ${contestant}`, [before, most, idle].map((bytes) => (bytes / 1e6).toFixed(1))));
   }
 }
 

@@ -6,7 +6,7 @@ use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::kernels::{self, Arena, Block, Kernel, Lane};
+use super::kernels::{Arena, Block, Kernel, Lane};
 
 /// Of every key. PBKDF2 makes a shorter one as the beginning of a longer one.
 pub const KEY_LEN: usize = 64;
@@ -109,6 +109,7 @@ fn contract(secret: &Secret, blocks: &[u8]) -> Key {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kernels;
     use super::*;
 
     fn secret(password: &str, salt: &str) -> Secret {
