@@ -30,13 +30,17 @@ Node ${node}
 ${contestants.map(({ name, versions }) => `${name}: ${versions.join(", ")}`).join("\n")}`);
 }
 
+/** Of latencies: how it is called, and how many of it a millisecond has. */
+export const MICROSECONDS = { name: "µs", inMillisecond: 1_000 };
+export const MILLISECONDS = { name: "ms", inMillisecond: 1 };
+
 /** @param {number} callers */
-export function printHeading(callers) {
+export function printHeading(callers, unit = MICROSECONDS) {
   const how =
     callers === 1
       ? "1 caller: it calls again when it has its answer"
       : `${callers} callers at a time, who come through the event loop as requests do`;
-  const latency = ["p50", "p95", "p99"].map((name) => `${name} µs`);
+  const latency = ["p50", "p95", "p99"].map((name) => `${name} ${unit.name}`);
   const loop = callers === 1 ? [] : ["loop p99", "max ms"];
   console.log(`\n${how}\n`);
   console.log(line("", ["ops/s", "ratio", ...latency, ...loop]));
@@ -46,10 +50,10 @@ export function printHeading(callers) {
  * @param {string} operation
  * @param {Result[]} results
  */
-export function printResults(operation, results) {
+export function printResults(operation, results, unit = MICROSECONDS) {
   console.log(operation);
   for (const { contestant, opsPerSecond, ratio, p50, p95, p99, loopP99, loopMax } of results) {
-    const latencies = [p50, p95, p99].map((time) => (time * 1_000).toFixed(1));
+    const latencies = [p50, p95, p99].map((time) => (time * unit.inMillisecond).toFixed(1));
     const delays = [loopP99, loopMax].flatMap((delay) => (delay === null ? [] : delay.toFixed(1)));
     const speed = Math.round(opsPerSecond).toLocaleString("en");
     console.log(line(`  ${contestant}`, [speed, `${ratio.toFixed(2)}x`, ...latencies, ...delays]));

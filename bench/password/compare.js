@@ -9,7 +9,14 @@ import { judge } from "../bars.js";
 import { NATIVE } from "../contestants.js";
 import { describeMachine } from "../machine.js";
 import { summarise } from "../measure.js";
-import { printBars, printHashingMemory, printHeading, printMachine, printResults } from "../report.js";
+import {
+  MILLISECONDS,
+  printBars,
+  printHashingMemory,
+  printHeading,
+  printMachine,
+  printResults,
+} from "../report.js";
 import { NODE_CRYPTO, contestants, forced } from "./contestants.js";
 
 /**
@@ -31,7 +38,7 @@ const LAPS = [
   { operation: "hash", callers: 8, calls: 24 },
   { operation: "hash", callers: 64, calls: 192 },
   { operation: "hash", callers: 256, calls: 256 },
-  { operation: "sign-in", callers: 64, calls: 128 },
+  { operation: "sign-in", callers: 64, calls: 192 },
 ];
 
 /** Ratios refer to it. */
@@ -53,17 +60,18 @@ async function comparePasswords(rounds) {
   const started = await startAll();
   try {
     const kernel = await started[0].ask("kernel");
-    printMachine(machine, started.map(({ contestant }) => contestant));
+    const takingPart = started.map(({ contestant: { name, versions } }) => ({ name, versions: versions() }));
+    printMachine(machine, takingPart);
     console.log(`kernel: ${kernel}; ${rounds} rounds, medians`);
     await checkHashes(started);
 
     /** @type {import("../compare.js").Measurement[]} */
     const measurements = [];
     for (const { operation, callers, calls } of LAPS) {
-      printHeading(callers);
+      printHeading(callers, MILLISECONDS);
       const results = await measure(started, rounds, { operation, callers, calls });
       measurements.push({ operation, kind: operation, callers, results });
-      printResults(operation, results);
+      printResults(operation, results, MILLISECONDS);
     }
     /** @type {Memory[]} */
     const memory = [];
@@ -79,7 +87,7 @@ async function comparePasswords(rounds) {
       date: new Date().toISOString(),
       machine,
       kernel,
-      contestants: started.map(({ contestant: { name, versions } }) => ({ name, versions })),
+      contestants: takingPart,
       rounds,
       measurements,
       memory,
@@ -111,11 +119,10 @@ async function start(contestant) {
   const env = { ...process.env, ...(kernel && { BETTER_AUTH_NATIVE_KERNEL: kernel }) };
   const script = fileURLToPath(new URL("process.js", import.meta.url));
   const child = fork(script, [name], { env, serialization: "advanced" });
+  const ended = once(child, "exit").then(() => ({ answer: undefined, error: new Error(`${name} ended`) }));
   const reply = async () => {
-    const [{ answer, error }] = await Promise.race([
-      once(child, "message"),
-      once(child, "exit").then(() => [{ error: new Error(`${name} ended`) }]),
-    ]);
+    const message = once(child, "message").then(([message]) => message);
+    const { answer, error } = await Promise.race([message, ended]);
     if (error) throw error;
     return answer;
   };

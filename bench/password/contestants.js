@@ -14,7 +14,7 @@ import { load } from "../peers.js";
 /**
  * @typedef {object} Contestant
  * @property {string} name
- * @property {string[]} versions
+ * @property {() => string[]} versions Read once they are installed.
  * @property {() => Promise<Hasher>} open Called in a process of its own.
  * @property {string} [kernel] Forced by the environment of that process.
  * @property {boolean} [otherAlgorithm] Its hashes are not Better Auth's.
@@ -33,13 +33,13 @@ export const forced = (kernel) => `  forced: ${kernel}`;
 export const contestants = [
   {
     name: NATIVE,
-    versions: [ownVersion()],
+    versions: () => [ownVersion()],
     open: openNative,
     mostCallers: Infinity,
   },
   {
     name: NODE_CRYPTO,
-    versions: [nameAndVersion("better-auth"), `OpenSSL ${process.versions.openssl}`],
+    versions: () => [nameAndVersion("better-auth"), `OpenSSL ${process.versions.openssl}`],
     async open() {
       const { hashPassword, verifyPassword } = await import("better-auth/crypto");
       return { hash: hashPassword, verify: verifyPassword };
@@ -48,7 +48,7 @@ export const contestants = [
   },
   {
     name: "@noble/hashes (fallback)",
-    versions: [nameAndVersion("@noble/hashes")],
+    versions: () => [nameAndVersion("@noble/hashes")],
     async open() {
       // What Better Auth takes where there is no node:crypto; Node itself would not choose it.
       const fallback = new URL("../node_modules/@better-auth/utils/dist/password.mjs", import.meta.url);
@@ -59,7 +59,7 @@ export const contestants = [
   },
   {
     name: "@node-rs/argon2 (argon2id)",
-    versions: [nameAndVersion("@node-rs/argon2")],
+    versions: () => [nameAndVersion("@node-rs/argon2")],
     async open() {
       const { hash, verify } = await load("@node-rs/argon2");
       return { hash, verify: ({ hash: text, password }) => verify(text, password) };
@@ -69,7 +69,7 @@ export const contestants = [
   },
   ...KERNELS.map((kernel) => ({
     name: forced(kernel),
-    versions: [ownVersion()],
+    versions: () => [ownVersion()],
     open: openNative,
     kernel,
     mostCallers: Infinity,

@@ -68,7 +68,6 @@ async function makeApplication(hasher) {
     database: memoryAdapter({ user: [], account: [], session: [], verification: [] }),
     emailAndPassword: { enabled: true, password: hasher },
     rateLimit: { enabled: false },
-    advanced: { disableOriginCheck: true },
     logger: { disabled: true },
   });
   const account = { name: "A user", email: "user@x.test", password: PASSWORD };
@@ -84,7 +83,7 @@ async function makeApplication(hasher) {
 function post(path, body) {
   return new Request(`${ORIGIN}/api/auth/${path}`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", origin: ORIGIN },
     body: JSON.stringify(body),
   });
 }
