@@ -100,17 +100,29 @@ async function comparePasswords(rounds) {
 
 /** @typedef {Awaited<ReturnType<typeof start>>} Started */
 
-/** All but the kernels that this CPU does not support. */
+/** All but the kernels that this CPU does not support, and the best, which is there unforced. */
 async function startAll() {
   /** @type {Started[]} */
   const started = [];
   for (const contestant of contestants) {
     const one = await start(contestant);
-    const supported = contestant.kernel === undefined || (await one.ask("kernel").catch(() => {}));
-    if (supported) started.push(one);
+    if (contestant.kernel === undefined || (await addsAKernel(started[0], one))) started.push(one);
     else one.stop();
   }
   return started;
+}
+
+/**
+ * @param {Started} best
+ * @param {Started} forced
+ */
+async function addsAKernel(best, forced) {
+  try {
+    return (await forced.ask("kernel")) !== (await best.ask("kernel"));
+  } catch (error) {
+    if (/** @type {any} */ (error).code === "INVALID_INPUT") return false;
+    throw error;
+  }
 }
 
 /** @param {Contestant} contestant */
@@ -119,11 +131,11 @@ async function start(contestant) {
   const env = { ...process.env, ...(kernel && { BETTER_AUTH_NATIVE_KERNEL: kernel }) };
   const script = fileURLToPath(new URL("process.js", import.meta.url));
   const child = fork(script, [name], { env, serialization: "advanced" });
-  const ended = once(child, "exit").then(() => ({ answer: undefined, error: new Error(`${name} ended`) }));
+  const ended = once(child, "exit").then(() => ({ error: new Error(`${name} ended`) }));
   const reply = async () => {
     const message = once(child, "message").then(([message]) => message);
-    const { answer, error } = await Promise.race([message, ended]);
-    if (error) throw error;
+    const { answer, error, code } = await Promise.race([message, ended]);
+    if (error) throw Object.assign(error, { code });
     return answer;
   };
   await reply();

@@ -92,7 +92,8 @@ process.on("message", async (/** @type {{ ask: keyof typeof answers, about: any 
   try {
     process.send?.({ answer: await answers[ask](about) });
   } catch (error) {
-    process.send?.({ error });
+    // Sent separately, because only an error's message and stack arrive.
+    process.send?.({ error, code: /** @type {any} */ (error).code });
   }
 });
 process.send?.({ answer: "ready" });

@@ -6,7 +6,7 @@ use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::kernels::{Arena, Block, Kernel, Lane};
+use super::kernels::{self, Arena, Block, Kernel, Lane};
 
 /// Of every key. PBKDF2 makes a shorter one as the beginning of a longer one.
 pub const KEY_LEN: usize = 64;
@@ -53,19 +53,19 @@ impl Cost {
 
     /// Bytes of V.
     pub const fn memory(self) -> usize {
-        (128 * self.r as usize) << self.log_n
+        self.blocks() * size_of::<Block>()
     }
 
     /// Blocks of V.
     pub const fn blocks(self) -> usize {
-        self.memory() / size_of::<Block>()
+        kernels::blocks(self.n(), self.r as usize)
     }
 
     const fn work(self) -> u64 {
         self.p as u64 * self.memory() as u64
     }
 
-    fn n(self) -> usize {
+    const fn n(self) -> usize {
         1 << self.log_n
     }
 }
@@ -109,7 +109,6 @@ fn contract(secret: &Secret, blocks: &[u8]) -> Key {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kernels;
     use super::*;
 
     fn secret(password: &str, salt: &str) -> Secret {

@@ -61,7 +61,7 @@ pub fn supported() -> impl Iterator<Item = &'static Kernel> {
 }
 
 /// How many blocks of memory a lane needs for V.
-pub fn blocks(n: usize, r: usize) -> usize {
+pub const fn blocks(n: usize, r: usize) -> usize {
     2 * r * n
 }
 
