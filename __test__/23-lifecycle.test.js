@@ -153,7 +153,7 @@ describe.each(everySharedEngine)("%s", (_, engine) => {
     const doing = [
       [
         "in a transaction",
-        async ({ nativeAdapter, user, tell, told, data: url }) => {
+        async ({ nativeAdapter, user, tell, told, data: { url } }) => {
           await nativeAdapter(url)({}).transaction(async (inside) => {
             await inside.create({ model: "user", data: user("there") });
             tell("in it");
@@ -163,7 +163,7 @@ describe.each(everySharedEngine)("%s", (_, engine) => {
       ],
       [
         "waiting for its turn",
-        async ({ nativeAdapter, user, turn, tell, data: url }) => {
+        async ({ nativeAdapter, user, turn, tell, data: { url } }) => {
           const adapter = nativeAdapter(url)({});
           await adapter.transaction(async (inside) => {
             await inside.create({ model: "user", data: user("there") });
@@ -177,9 +177,9 @@ describe.each(everySharedEngine)("%s", (_, engine) => {
       ],
       [
         "in the middle of a scan",
-        async ({ nativeAdapter, user, tell, data: url }) => {
+        async ({ nativeAdapter, user, tell, data: { url, rows } }) => {
           await nativeAdapter(url)({}).transaction(async (inside) => {
-            for (let n = 0; n < 10_000; n += 1) await inside.create({ model: "user", data: user(`there ${n}`) });
+            for (let n = 0; n < rows; n += 1) await inside.create({ model: "user", data: user(`there ${n}`) });
             const where = [{ field: "name", operator: /** @type {const} */ ("contains"), value: "9" }];
             for (;;) {
               const scan = inside.count({ model: "user", where });
@@ -193,7 +193,7 @@ describe.each(everySharedEngine)("%s", (_, engine) => {
     test.each(doing)("%s leaves no part of it, and nobody waits for it", async (_, task) => {
       const { url, adapter } = await openDatabase(engine);
       for (let round = 0; round < 5; round += 1) {
-        const thread = inThread(task, url);
+        const thread = inThread(task, { url, rows: engine.scan });
         await thread.told();
         const waiting = adapter.create({ model: "user", data: user(`here ${round}`) });
         await thread.stop();

@@ -34,6 +34,8 @@ import * as sqlite from "./sqlite.js";
  *   than that for what another connection has locked.
  * @property {boolean} [withoutNul] Whether its texts cannot hold U+0000.
  * @property {string[]} [discreet] The codes of errors whose original words would tell values.
+ * @property {number} scan The rows of a scan that takes long: SQLite would be at it for several
+ *   milliseconds, on whose thread ever; a server scans elsewhere.
  * @property {BuiltIn} [builtIn] Where Better Auth can do without this package.
  */
 
@@ -42,6 +44,7 @@ export const sqliteEngines = [
   {
     name: "SQLite file",
     oneWriter: {},
+    scan: 10_000,
     lockTimeout: (milliseconds) => ({ busyTimeoutMs: milliseconds }),
     builtIn: sqlite.builtIn,
     async create() {
@@ -56,6 +59,7 @@ export const sqliteEngines = [
     name: "SQLite in memory",
     private: true,
     oneWriter: {},
+    scan: 10_000,
     lockTimeout: (milliseconds) => ({ busyTimeoutMs: milliseconds }),
     create: async () => ({ url: "sqlite::memory:", drop: async () => {} }),
   },
@@ -63,6 +67,7 @@ export const sqliteEngines = [
 
 const server = {
   oneWriter: { maxConnections: 1 },
+  scan: 1_000,
   lockTimeout: (/** @type {number} */ milliseconds) => ({
     statementTimeoutMs: milliseconds,
     // For migrations, whose statements may take long.

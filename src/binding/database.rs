@@ -7,8 +7,9 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
 
+use super::bridge::Bridge;
 use super::convert::{Cells, Values};
-use super::outcome::{Outcome, promise};
+use super::outcome::Outcome;
 use super::transaction::Transaction;
 use crate::database::{self, PlanId};
 use crate::error::{Code, Error as CoreError};
@@ -16,15 +17,17 @@ use crate::error::{Code, Error as CoreError};
 #[napi]
 pub struct Database {
     core: Arc<dyn database::Database>,
+    bridge: Bridge,
 }
 
 /// Reads the options (as JSON); opens nothing yet.
 #[napi]
-pub fn open_database(options: String, directory: String) -> Outcome<Database> {
-    Outcome::of(|| {
+pub fn open_database(env: &Env, options: String, directory: String) -> Result<Outcome<Database>> {
+    let bridge = Bridge::of(env)?;
+    Ok(Outcome::of(|| {
         let core = database::open(&options, Path::new(&directory))?;
-        Ok(Database { core })
-    })
+        Ok(Database { core, bridge })
+    }))
 }
 
 #[napi]
@@ -64,7 +67,8 @@ impl Database {
         #[napi(ts_arg_type = "unknown[]")] values: Values,
     ) -> Result<PromiseRaw<'env, Outcome<Cells>>> {
         let pending = self.core.run(plan, values.0);
-        promise(env, async move { pending.await.map(Cells) })
+        self.bridge
+            .promise(env, async move { pending.await.map(Cells) })
     }
 
     /// Begins a transaction, which takes what it needs at its first write. `isolation` is one of
@@ -75,7 +79,8 @@ impl Database {
             let isolation = isolation
                 .map(|name| parse("an isolation level", &format!("\"{name}\"")))
                 .transpose()?;
-            Ok(Transaction::new(self.core.begin(isolation)?))
+            let core = self.core.begin(isolation)?;
+            Ok(Transaction::new(core, self.bridge.clone()))
         })
     }
 
@@ -87,7 +92,7 @@ impl Database {
         schema: String,
     ) -> Result<PromiseRaw<'env, Outcome<Vec<String>>>> {
         let pending = parse("the schema", &schema).map(|schema| self.core.migrate(schema));
-        promise(env, async move { pending?.await })
+        self.bridge.promise(env, async move { pending?.await })
     }
 
     /// Resolves to the statements `migrate` would run.
@@ -98,13 +103,13 @@ impl Database {
         schema: String,
     ) -> Result<PromiseRaw<'env, Outcome<Vec<String>>>> {
         let pending = parse("the schema", &schema).map(|schema| self.core.plan(schema));
-        promise(env, async move { pending?.await })
+        self.bridge.promise(env, async move { pending?.await })
     }
 
     /// Refuses what follows, waits for what is in flight, then closes every connection.
     #[napi(ts_return_type = "Promise<any>")]
     pub fn close<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<()>>> {
-        promise(env, self.core.close())
+        self.bridge.promise(env, self.core.close())
     }
 }
 

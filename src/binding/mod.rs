@@ -6,8 +6,10 @@
 // Only Node calls what `#[napi]` exports.
 #![allow(dead_code)]
 
+mod bridge;
 mod convert;
 mod database;
 mod outcome;
 mod password;
+mod runtime;
 mod transaction;

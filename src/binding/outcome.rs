@@ -19,7 +19,7 @@ impl<T> Outcome<T> {
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let reason = panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)
@@ -62,15 +62,4 @@ impl<T: ToNapiValue> ToNapiValue for Outcome<T> {
             }
         }
     }
-}
-
-/// Starts `work` on the runtime and returns the promise of its outcome.
-pub fn promise<'env, T>(
-    env: &'env Env,
-    work: impl Future<Output = CoreResult<T>> + Send + 'static,
-) -> Result<PromiseRaw<'env, Outcome<T>>>
-where
-    T: ToNapiValue + Send + 'static,
-{
-    env.spawn_future(async move { Ok(Outcome(work.await)) })
 }

@@ -6,7 +6,8 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
-use super::outcome::{Outcome, promise};
+use super::bridge::Bridge;
+use super::outcome::Outcome;
 use crate::error::{Code, Error as CoreError, Result as CoreResult};
 use crate::password::{self, Options};
 
@@ -73,7 +74,7 @@ impl Hasher {
         withdrawal: Option<&Withdrawal>,
     ) -> Result<PromiseRaw<'env, Outcome<String>>> {
         let hash = self.core.hash(Zeroizing::new(password));
-        promise(env, withdrawable(withdrawal, hash))
+        Bridge::of(env)?.promise(env, withdrawable(withdrawal, hash))
     }
 
     #[napi(ts_return_type = "Promise<any>")]
@@ -85,7 +86,7 @@ impl Hasher {
         withdrawal: Option<&Withdrawal>,
     ) -> Result<PromiseRaw<'env, Outcome<bool>>> {
         let answer = self.core.verify(&hash, Zeroizing::new(password));
-        promise(env, withdrawable(withdrawal, answer))
+        Bridge::of(env)?.promise(env, withdrawable(withdrawal, answer))
     }
 
     #[napi(ts_return_type = "any")]
@@ -108,7 +109,7 @@ impl Hasher {
     #[napi(ts_return_type = "Promise<any>")]
     pub fn close<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<()>>> {
         let closed = self.core.close();
-        promise(env, async {
+        Bridge::of(env)?.promise(env, async {
             closed.await;
             Ok(())
         })

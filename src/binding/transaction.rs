@@ -5,19 +5,21 @@ use std::sync::Arc;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
+use super::bridge::Bridge;
 use super::convert::{Cells, Values};
-use super::outcome::{Outcome, promise};
+use super::outcome::Outcome;
 use crate::database::{self, PlanId};
 use crate::engine::Step;
 
 #[napi]
 pub struct Transaction {
     core: Arc<dyn database::Transaction>,
+    bridge: Bridge,
 }
 
 impl Transaction {
-    pub fn new(core: Arc<dyn database::Transaction>) -> Self {
-        Self { core }
+    pub fn new(core: Arc<dyn database::Transaction>, bridge: Bridge) -> Self {
+        Self { core, bridge }
     }
 }
 
@@ -63,7 +65,8 @@ impl Transaction {
         #[napi(ts_arg_type = "unknown[]")] values: Values,
     ) -> Result<PromiseRaw<'env, Outcome<Cells>>> {
         let pending = self.core.run(plan, values.0);
-        promise(env, async move { pending.await.map(Cells) })
+        self.bridge
+            .promise(env, async move { pending.await.map(Cells) })
     }
 
     /// Takes a step on this thread; null where it could have to wait, true when done.
@@ -79,6 +82,6 @@ impl Transaction {
         step: TransactionStep,
         depth: u32,
     ) -> Result<PromiseRaw<'env, Outcome<()>>> {
-        promise(env, self.core.step(step.at(depth)))
+        self.bridge.promise(env, self.core.step(step.at(depth)))
     }
 }
