@@ -240,24 +240,102 @@ export interface MigrationResult {
 }
 
 /**
- * Better Auth's password hashing, on the package's own threads: for
- * `emailAndPassword: { enabled: true, password }`.
+ * Better Auth's password hashing, several hashes at a time in SIMD registers, on the package's own
+ * threads: for `emailAndPassword: { enabled: true, password }`. All worker threads of a process
+ * share its threads, memory and queue, with the defaults of `PasswordOptions`.
  *
  * scrypt (RFC 7914) with N=16384, r=16, p=1 over the NFKC form of the password and the text of 16
  * random bytes in hex, stored as `salt:key` in hex, 161 characters: hashes made by Better Auth
- * verify here, and the reverse. At most 1024 calls wait for a free thread, of which there are as
- * many as cores; further ones reject with `OVERLOADED`. The functions work detached.
+ * verify here, and the reverse.
  */
-export declare const password: {
-  /** Rejects with `INVALID_INPUT` for anything but a string of at most 4096 UTF-16 code units. */
-  hash(password: string): Promise<string>;
+export declare const password: Password;
+
+/**
+ * A hasher with threads, memory and a queue of its own, beside those of `password` and of others.
+ * Throws `INVALID_INPUT` where an option cannot be used, and where the environment variable
+ * `BETTER_AUTH_NATIVE_KERNEL` (`avx512`, `avx2`, `sse2`, `neon` or `scalar`, for tests and
+ * measurements; the best otherwise) names a kernel that this CPU does not support. `password`
+ * rejects for that.
+ */
+export declare function createPassword(options?: PasswordOptions): Password;
+
+export interface PasswordOptions {
+  /**
+   * Threads that hash at once, 1 to 1024; no more are used than `maxMemory` has 32 MiB for.
+   * Default: as many cores as the process may use, by CPU affinity and cgroup quota.
+   */
+  threads?: number;
+  /**
+   * Bytes that hashes under way take at most together, 32 MiB each: threads and hashes side by
+   * side become fewer until they fit. At least 32 MiB. Default: a quarter of what the process may
+   * use (the machine's memory or its cgroup's limit), at least 32 MiB and at most 1 GiB. Memory is
+   * given back after two seconds without use.
+   */
+  maxMemory?: number;
+  /**
+   * Calls that may wait for a thread, 0 to 1,000,000; further ones reject with `OVERLOADED`.
+   * Default: 1024.
+   */
+  maxQueue?: number;
+  /** UTF-16 code units of the longest password, 1 to 16384. Default: 4096. */
+  maxLength?: number;
+}
+
+/** The functions work detached. */
+export interface Password {
+  /**
+   * Rejects with `INVALID_INPUT` for anything but a string of at most `maxLength` UTF-16 code
+   * units, `OVERLOADED` where too many wait, and `CLOSED` after `close()`.
+   *
+   * When `signal` is aborted it rejects with the signal's reason, and leaves the queue if it still
+   * waits. A hash that is under way is finished for nobody.
+   */
+  hash(password: string, options?: { signal?: AbortSignal }): Promise<string>;
   /**
    * Whether the password is the one the hash was made of; compared in constant time. A longer
-   * password than `hash` takes is not. Rejects with `INVALID_HASH` where `hash` is in no known
-   * format.
+   * password than `hash` takes is not.
+   *
+   * Takes Better Auth's form, and PHC strings of scrypt that other systems wrote
+   * (`$scrypt$ln=..,r=..,p=..$salt$key`, of the password as it was typed, not its NFKC form) with
+   * up to 128 MiB of memory (128 * r * 2^ln bytes) and 16 times Better Auth's work. Rejects with
+   * `INVALID_HASH` for anything else, and where the hash takes more than `maxMemory`; otherwise as
+   * `hash` does.
    */
-  verify(data: { hash: string; password: string }): Promise<boolean>;
-};
+  verify(data: { hash: string; password: string; signal?: AbortSignal }): Promise<boolean>;
+  /**
+   * Whether a hash that `verify` takes is in a form that Better Auth itself does not read: hash
+   * the password again when it has been verified. Throws `INVALID_HASH` for what `verify` does
+   * not take.
+   */
+  needsRehash(hash: string): boolean;
+  /** Of the whole process, for `password`. Throws `CLOSED` after `close()`. */
+  stats(): PasswordStats;
+  /**
+   * Refuses new calls (`CLOSED`) and resolves when those accepted before are answered, the threads
+   * have ended and the memory has been given back; threads and memory stay while `password` is in
+   * use in another worker thread. A process ends without it as well.
+   */
+  close(): Promise<void>;
+}
+
+export interface PasswordStats {
+  /** The instructions in use. */
+  kernel: "avx512" | "avx2" | "sse2" | "neon" | "scalar";
+  /** Calls that wait for a thread. */
+  waiting: number;
+  /** Hashes under way: lanes in use. */
+  hashing: number;
+  /** Calls answered since the start, `hash` and `verify` alike. */
+  hashed: number;
+  /** How long those waited for a thread, in milliseconds, summed. */
+  waitedMs: number;
+  /** How long those were under way, in milliseconds, summed; side by side, each counts in full. */
+  hashingMs: number;
+  /** Threads there are; idle ones end after two seconds. */
+  threads: number;
+  /** Bytes held for hashing. */
+  memory: number;
+}
 
 /**
  * The one error of this package. Messages name tables, columns and files, and never carry a
@@ -324,9 +402,9 @@ export type NativeAdapterErrorCode =
   | "TRANSACTION_CLOSED"
   /** Too many password hashes, or calls for a connection, are waiting. Retryable. */
   | "OVERLOADED"
-  /** A stored password hash is in no known format. */
+  /** A stored password hash is in no known format, or beyond what may be spent on one. */
   | "INVALID_HASH"
-  /** The database was used after `close()`. */
+  /** A database or a password hasher was used after `close()`. */
   | "CLOSED"
   /** A defect of this package. */
   | "INTERNAL";

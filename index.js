@@ -2,4 +2,4 @@
 
 export { nativeAdapter } from "./js/database.js";
 export { NativeAdapterError } from "./js/errors.js";
-export { password } from "./js/password.js";
+export { createPassword, password } from "./js/password.js";

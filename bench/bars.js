@@ -6,12 +6,13 @@
  */
 
 /**
- * At least so many times as good as each of the peers, in everything it covers.
+ * At least so many times as good as each of the peers that takes part, in everything it covers.
  *
  * @typedef {object} Promised
  * @property {string} promise
  * @property {string[]} [kinds] Of operations; without, all of them. The same for `callers`.
  * @property {number} [callers]
+ * @property {string} [own] Of whom it is promised; without, of the first contestant.
  * @property {string[]} peers
  * @property {number} least
  * @property {"throughput" | "loopP99"} [of] Throughput unless it is said otherwise.
@@ -37,20 +38,21 @@ const QUALITIES = {
  * @returns {Bar[]}
  */
 export function judge(measurements, promises) {
-  return promises.map(({ promise, kinds, callers, peers, least, of = "throughput" }) => {
+  return promises.map(({ promise, kinds, callers, own, peers, least, of = "throughput" }) => {
     const covered = measurements.filter(
       (measurement) =>
         (callers ?? measurement.callers) === measurement.callers &&
         (kinds?.includes(measurement.kind) ?? true),
     );
-    const times = covered.flatMap(({ operation, callers, results: [own, ...others] }) =>
-      others
+    const times = covered.flatMap(({ operation, callers, results }) => {
+      const promised = results.find(({ contestant }) => contestant === own) ?? results[0];
+      return results
         .filter(({ contestant }) => peers.includes(contestant))
         .map((other) => ({
-          ratio: QUALITIES[of](own, other),
+          ratio: QUALITIES[of](promised, other),
           where: `${operation}, ${other.contestant}, callers: ${callers}`,
-        })),
-    );
+        }));
+    });
     const { ratio, where } = times.reduce((a, b) => (b.ratio < a.ratio ? b : a));
     return { promise, holds: ratio >= least, closest: `${ratio.toFixed(2)} times, ${where}` };
   });

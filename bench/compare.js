@@ -2,8 +2,6 @@
 // memory, and what it all comes to.
 
 import { execFile } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { checkAnswers, checkContents } from "./agreement.js";
@@ -24,7 +22,6 @@ import { printBars, printHeading, printMemory, printResults, printStart } from "
  * @typedef {object} Settings
  * @property {number} users
  * @property {number} rounds
- * @property {string} [json]
  */
 
 /**
@@ -67,7 +64,7 @@ export async function compare(comparison, engine, settings) {
  * @param {Engine} engine
  * @param {Settings} settings
  */
-async function compareIn(content, comparison, engine, { users, rounds, json }) {
+async function compareIn(content, comparison, engine, { users, rounds }) {
   /** @type {import("./operations.js").Contestant[]} */
   const contestants = [];
   for (const name of engine.names) contestants.push(await engine.open(name, await content.copy()));
@@ -100,7 +97,7 @@ async function compareIn(content, comparison, engine, { users, rounds, json }) {
 
   const bars = judge(measurements, engine.promises);
   printBars(bars);
-  const report = {
+  return {
     comparison,
     engine: engine.name,
     date: new Date().toISOString(),
@@ -112,11 +109,6 @@ async function compareIn(content, comparison, engine, { users, rounds, json }) {
     memory,
     bars,
   };
-  if (json) {
-    mkdirSync(dirname(json), { recursive: true });
-    writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
-  }
-  return report;
 }
 
 /**

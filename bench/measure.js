@@ -33,6 +33,13 @@ import { runInNewContext } from "node:vm";
  * @property {number} loopMax
  */
 
+/**
+ * @template C
+ * @typedef {object} Timed What is called, and what makes what it needs.
+ * @property {(contestant: C, n: number) => Promise<any>} run
+ * @property {(contestant: C, n: number) => Promise<any>} [prepare]
+ */
+
 /** How long the baseline takes per round, in milliseconds; everybody gets as many calls. */
 const ROUND = 100;
 const FIRST_CALLS = 64;
@@ -90,21 +97,31 @@ export function measurer(contestants, baseline, rounds) {
     for (let round = 0; round < rounds; round++) {
       played.push(await playRound(operation, callers, calls, round));
     }
-    return contestants.map(({ name }, index) => {
-      const laps = played.map((round) => round[index]);
-      const latencies = laps.flatMap((lap) => [...lap.latencies]).sort((a, b) => a - b);
-      const watched = callers > 1;
-      return {
-        contestant: name,
-        opsPerSecond: median(laps.map((lap) => (calls / lap.time) * 1_000)),
-        ratio: median(played.map((round) => round[baseline].time / round[index].time)),
-        p50: percentile(latencies, 50),
-        p95: percentile(latencies, 95),
-        p99: percentile(latencies, 99),
-        loopP99: watched ? median(laps.map((lap) => lap.loopP99)) : null,
-        loopMax: watched ? Math.max(...laps.map((lap) => lap.loopMax)) : null,
-      };
-    });
+    return contestants.map(({ name }, index) => summarise(name, index, played, baseline, callers > 1));
+  };
+}
+
+/**
+ * @param {string} contestant
+ * @param {number} index Of the contestant in each round.
+ * @param {Lap[][]} rounds
+ * @param {number} baseline Index of the one that ratios refer to.
+ * @param {boolean} watched Whether the event loop had turns in which to be late.
+ * @returns {Result}
+ */
+export function summarise(contestant, index, rounds, baseline, watched) {
+  const laps = rounds.map((round) => round[index]);
+  const speed = (/** @type {Lap} */ { latencies, time }) => latencies.length / time;
+  const latencies = laps.flatMap((lap) => [...lap.latencies]).sort((a, b) => a - b);
+  return {
+    contestant,
+    opsPerSecond: median(laps.map((lap) => speed(lap) * 1_000)),
+    ratio: median(rounds.map((round) => speed(round[index]) / speed(round[baseline]))),
+    p50: percentile(latencies, 50),
+    p95: percentile(latencies, 95),
+    p99: percentile(latencies, 99),
+    loopP99: watched ? median(laps.map((lap) => lap.loopP99)) : null,
+    loopMax: watched ? Math.max(...laps.map((lap) => lap.loopMax)) : null,
   };
 }
 
@@ -112,14 +129,15 @@ export function measurer(contestants, baseline, rounds) {
  * A single caller calls again as soon as it has its answer. Many come as requests do, by way of
  * the event loop, and their latency counts from there.
  *
- * @param {Contestant} contestant
- * @param {Operation} operation
+ * @template C
+ * @param {C} contestant
+ * @param {Timed<C>} operation
  * @param {number} callers
  * @param {number} first
  * @param {number} calls
  * @returns {Promise<Lap>}
  */
-async function runLap(contestant, { run, prepare }, callers, first, calls) {
+export async function runLap(contestant, { run, prepare }, callers, first, calls) {
   for (let n = 0; prepare && n < calls; n++) await prepare(contestant, first + n);
   // Nobody pays for what another left behind.
   collectGarbage({ type: "minor" });

@@ -3,31 +3,44 @@
 /**
  * @typedef {import("./operations.js").Contestant} Contestant
  * @typedef {import("./measure.js").Result} Result
+ * @typedef {ReturnType<typeof import("./machine.js").describeMachine>} Machine
  */
 
 const NAME = 30;
 const CELL = 10;
 
 /**
- * @param {ReturnType<typeof import("./machine.js").describeMachine>} machine
+ * @param {Machine} machine
  * @param {Contestant[]} contestants
  * @param {{ users: number, rounds: number }} settings
  */
-export function printStart({ cpu, cores, system, node, load }, contestants, { users, rounds }) {
+export function printStart(machine, contestants, { users, rounds }) {
+  printMachine(machine, contestants);
+  console.log(`${users} users, each with a session and an account; ${rounds} rounds, medians`);
+}
+
+/**
+ * @param {Machine} machine
+ * @param {{ name: string, versions: string[] }[]} contestants
+ */
+export function printMachine({ cpu, cores, system, node, load }, contestants) {
   console.log(`
 ${cpu}, ${cores} cores, load ${load.toFixed(1)}, ${system}
 Node ${node}
-${contestants.map(({ name, versions }) => `${name}: ${versions.join(", ")}`).join("\n")}
-${users} users, each with a session and an account; ${rounds} rounds, medians`);
+${contestants.map(({ name, versions }) => `${name}: ${versions.join(", ")}`).join("\n")}`);
 }
 
+/** Of latencies: how it is called, and how many of it a millisecond has. */
+export const MICROSECONDS = { name: "µs", inMillisecond: 1_000 };
+export const MILLISECONDS = { name: "ms", inMillisecond: 1 };
+
 /** @param {number} callers */
-export function printHeading(callers) {
+export function printHeading(callers, unit = MICROSECONDS) {
   const how =
     callers === 1
       ? "1 caller: it calls again when it has its answer"
       : `${callers} callers at a time, who come through the event loop as requests do`;
-  const latency = ["p50", "p95", "p99"].map((name) => `${name} µs`);
+  const latency = ["p50", "p95", "p99"].map((name) => `${name} ${unit.name}`);
   const loop = callers === 1 ? [] : ["loop p99", "max ms"];
   console.log(`\n${how}\n`);
   console.log(line("", ["ops/s", "ratio", ...latency, ...loop]));
@@ -37,10 +50,10 @@ export function printHeading(callers) {
  * @param {string} operation
  * @param {Result[]} results
  */
-export function printResults(operation, results) {
+export function printResults(operation, results, unit = MICROSECONDS) {
   console.log(operation);
   for (const { contestant, opsPerSecond, ratio, p50, p95, p99, loopP99, loopMax } of results) {
-    const latencies = [p50, p95, p99].map((time) => (time * 1_000).toFixed(1));
+    const latencies = [p50, p95, p99].map((time) => (time * unit.inMillisecond).toFixed(1));
     const delays = [loopP99, loopMax].flatMap((delay) => (delay === null ? [] : delay.toFixed(1)));
     const speed = Math.round(opsPerSecond).toLocaleString("en");
     console.log(line(`  ${contestant}`, [speed, `${ratio.toFixed(2)}x`, ...latencies, ...delays]));
@@ -54,6 +67,15 @@ export function printMemory(memory) {
   for (const { contestant, before, after } of memory) {
     const sizes = [before, after, after - before].map((bytes) => (bytes / 1e6).toFixed(1));
     console.log(line(`  ${contestant}`, sizes));
+  }
+}
+
+/** @param {import("./password/compare.js").Memory[]} memory */
+export function printHashingMemory(memory) {
+  console.log("\nResident memory in a process of its own\n");
+  console.log(line("", ["MB before", "most", "when idle"]));
+  for (const { contestant, before, most, idle } of memory) {
+    console.log(line(`  ${contestant}`, [before, most, idle].map((bytes) => (bytes / 1e6).toFixed(1))));
   }
 }
 

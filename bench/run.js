@@ -1,18 +1,20 @@
 // The entry behind `npm run bench`: reads the command line and runs one comparison.
 
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { Failure } from "../scripts/step.js";
-import { compare } from "./compare.js";
-import { engines } from "./engines.js";
+import { comparisons } from "./comparisons.js";
 import { installPeers } from "./peers.js";
 
-const USAGE = `usage: npm run bench -- sqlite|postgres|mysql|mariadb [options]
+const USAGE = `usage: npm run bench -- ${Object.keys(comparisons).join("|")} [options]
 
-Compares this package with what Better Auth brings for the same database, through the same
-interface and on the same content, in one run. Exits with 1 where a promise is not kept.
+Compares this package with what Better Auth brings for the same database, or for hashing passwords,
+through the same interface and on the same content, in one run. Exits with 1 where a promise is not
+kept.
 
   --users <n>    users in the database, each with a session and an account (default: 10000)
-  --rounds <n>   rounds that are measured (default: 9)
+  --rounds <n>   rounds that are measured (default: 9, of hashing 5)
   --json <file>  also writes the results there; bench/chart.js draws them
   --help         prints this
 `;
@@ -23,7 +25,7 @@ function readCommandLine() {
       allowPositionals: true,
       options: {
         users: { type: "string", default: "10000" },
-        rounds: { type: "string", default: "9" },
+        rounds: { type: "string" },
         json: { type: "string" },
         help: { type: "boolean", default: false },
       },
@@ -47,17 +49,21 @@ async function main() {
   const { positionals, values } = readCommandLine();
   if (values.help) return console.log(USAGE);
   const [name = ""] = positionals;
-  if (positionals.length !== 1 || !Object.hasOwn(engines, name)) throw new Failure(USAGE);
+  if (positionals.length !== 1 || !Object.hasOwn(comparisons, name)) throw new Failure(USAGE);
+  const comparison = await comparisons[name]();
   const users = atLeastOne("users", values.users);
-  const rounds = atLeastOne("rounds", values.rounds);
-  const engine = await engines[name]();
-  await installPeers(name, engine.install);
+  const rounds = values.rounds === undefined ? comparison.rounds : atLeastOne("rounds", values.rounds);
+  await installPeers(name, comparison.install);
   // Better Auth looks variables up during every call, and npm adds dozens of them.
   for (const variable of Object.keys(process.env)) {
     if (variable.startsWith("npm_")) delete process.env[variable];
   }
-  const { bars } = await compare(name, engine, { users, rounds, json: values.json });
-  if (!bars.every(({ holds }) => holds)) process.exitCode = 1;
+  const report = await comparison.run({ users, rounds });
+  if (values.json) {
+    mkdirSync(dirname(values.json), { recursive: true });
+    writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  }
+  if (!report.bars.every(({ holds }) => holds)) process.exitCode = 1;
 }
 
 try {

@@ -2,30 +2,9 @@
 
 import { invalidInput } from "./errors.js";
 import { addressOf, readUrl } from "./address.js";
+import { FLAG, MILLISECONDS, TEXT, checkOptions, oneOf, whole } from "./checks.js";
 
-/** @typedef {{ expected: string, fits: (value: any) => boolean }} Check */
-
-/** @type {Check} */
-const MILLISECONDS = {
-  expected: "a whole number of milliseconds, less than 2^31",
-  fits: (value) => typeof value === "number" && value >= 0 && value === (value | 0),
-};
-/** @type {Check} */
-const TEXT = { expected: "a string", fits: (value) => typeof value === "string" };
-/** @type {Check} */
-const FLAG = { expected: "true or false", fits: (value) => typeof value === "boolean" };
-
-/** @param {...string} choices @returns {Check} */
-const oneOf = (...choices) => ({
-  expected: choices.map((choice) => `"${choice}"`).join(" or "),
-  fits: (value) => choices.includes(value),
-});
-
-/** @param {number} least @param {number} most @returns {Check} */
-const whole = (least, most) => ({
-  expected: `a whole number from ${least} to ${most}`,
-  fits: (value) => Number.isInteger(value) && value >= least && value <= most,
-});
+/** @typedef {import("./checks.js").Check} Check */
 
 /** What an option is for: the adapter, one engine, or a server's address. */
 const GENERAL = {
@@ -119,16 +98,7 @@ export function readOptions(given) {
  * @param {string} engine
  */
 function check(options, checks, engine) {
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(checks, name)) {
-      const known = ["url", "engine", ...Object.keys(checks)].join(", ");
-      throw invalidInput(`nativeAdapter has no option "${name}" for ${engine}; it has ${known}`);
-    }
-    const { expected, fits } = checks[name];
-    if (value !== undefined && !fits(value)) {
-      throw invalidInput(`the option ${name} of nativeAdapter must be ${expected}`);
-    }
-  }
+  checkOptions("nativeAdapter", options, checks, { where: ` for ${engine}`, also: ["url", "engine"] });
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import { betterAuth } from "better-auth";
 import {
+  createPassword,
   nativeAdapter,
   NativeAdapterError,
   password,
@@ -42,6 +43,20 @@ export async function check(hash: string): Promise<boolean> {
   const made: string = await password.hash("a password");
   return password.verify({ hash: hash || made, password: "a password" });
 }
+
+const configured = createPassword({ threads: 2, maxMemory: 256 * 2 ** 20, maxQueue: 100, maxLength: 128 });
+betterAuth({ emailAndPassword: { enabled: true, password: configured } });
+
+export async function migrateHash(hash: string, text: string, signal: AbortSignal) {
+  const right = await configured.verify({ hash, password: text, signal });
+  const { kernel, waiting, memory }: { kernel: string; waiting: number; memory: number } = password.stats();
+  const rehashed = right && password.needsRehash(hash) ? await password.hash(text, { signal }) : hash;
+  await configured.close();
+  return { rehashed, kernel, waiting, memory };
+}
+
+// @ts-expect-error: an option that does not exist
+createPassword({ lanes: 4 });
 
 export function codeOf(error: unknown): NativeAdapterErrorCode | undefined {
   if (!(error instanceof NativeAdapterError)) return undefined;

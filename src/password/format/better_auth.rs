@@ -1,47 +1,40 @@
-//! The stored form of a hash: `salt:key`, 32 and 128 lowercase hex digits.
+//! Better Auth's own form: `salt:key`, 32 and 128 lowercase hex digits.
 //!
-//! The salt scrypt gets is the salt's *text*, not the 16 bytes it spells. Better Auth itself
-//! takes anything around a colon and answers `false` for what it could never have written; here
-//! a damaged or foreign hash is an error, so that it cannot pass for a wrong password.
+//! The salt scrypt gets is the salt's *text*, not the 16 bytes it spells.
 
 use zeroize::Zeroizing;
 
-use super::derive::{KEY_LEN, Key};
+use super::{Form, StoredHash, malformed};
 use crate::error::{Code, Error, Result};
+use crate::password::derive::{Cost, KEY_LEN, Key};
 
 const SALT_LEN: usize = 32;
 
 /// The salt's text.
 pub type Salt = [u8; SALT_LEN];
 
-pub struct StoredHash {
-    pub salt: Salt,
-    pub key: Key,
+pub fn parse(text: &str) -> Result<StoredHash> {
+    let (salt, key) = text
+        .split_once(':')
+        .ok_or_else(|| malformed("it has no colon; another algorithm's hash?"))?;
+    Ok(StoredHash {
+        form: Form::BetterAuth,
+        cost: Cost::BETTER_AUTH,
+        salt: parse_salt(salt).ok_or_else(|| malformed("its salt is not 32 hex digits"))?,
+        key: parse_key(key).ok_or_else(|| malformed("its key is not 128 hex digits"))?,
+    })
 }
 
-impl StoredHash {
-    pub fn parse(text: &str) -> Result<Self> {
-        let (salt, key) = text
-            .split_once(':')
-            .ok_or_else(|| malformed("it has no colon; another algorithm's hash?"))?;
-        Ok(Self {
-            salt: parse_salt(salt).ok_or_else(|| malformed("its salt is not 32 hex digits"))?,
-            key: parse_key(key).ok_or_else(|| malformed("its key is not 128 hex digits"))?,
-        })
-    }
-
-    pub fn encode(&self) -> String {
-        let mut text = String::with_capacity(SALT_LEN + 1 + 2 * KEY_LEN);
-        text.extend(self.salt.map(char::from));
-        text.push(':');
-        text.extend(
-            self.key
-                .iter()
-                .flat_map(|&byte| hex_digits(byte))
-                .map(char::from),
-        );
-        text
-    }
+pub fn encode(salt: &Salt, key: &Key) -> String {
+    let mut text = String::with_capacity(SALT_LEN + 1 + 2 * KEY_LEN);
+    text.extend(salt.map(char::from));
+    text.push(':');
+    text.extend(
+        key.iter()
+            .flat_map(|&byte| hex_digits(byte))
+            .map(char::from),
+    );
+    text
 }
 
 /// 16 random bytes, spelled in hex.
@@ -57,16 +50,16 @@ pub fn random_salt() -> Result<Salt> {
     Ok(salt)
 }
 
-fn parse_salt(text: &str) -> Option<Salt> {
-    let salt: Salt = text.as_bytes().try_into().ok()?;
+fn parse_salt(text: &str) -> Option<Vec<u8>> {
+    let salt: &Salt = text.as_bytes().try_into().ok()?;
     salt.iter()
         .all(|&digit| hex_value(digit).is_some())
-        .then_some(salt)
+        .then(|| salt.to_vec())
 }
 
-fn parse_key(text: &str) -> Option<Key> {
+fn parse_key(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let digits: &[u8; 2 * KEY_LEN] = text.as_bytes().try_into().ok()?;
-    let mut key = Box::new(Zeroizing::new([0; KEY_LEN]));
+    let mut key = Zeroizing::new(vec![0; KEY_LEN]);
     for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
         *byte = hex_value(pair[0])? << 4 | hex_value(pair[1])?;
     }
@@ -89,13 +82,6 @@ fn hex_value(digit: u8) -> Option<u8> {
     }
 }
 
-fn malformed(reason: &str) -> Error {
-    Error::new(
-        Code::InvalidHash,
-        format!("the stored password hash was not written by Better Auth's hasher: {reason}"),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,8 +94,14 @@ mod tests {
         )
     }
 
+    fn encoded(stored: &StoredHash) -> String {
+        let mut key = Box::new(Zeroizing::new([0; KEY_LEN]));
+        key.copy_from_slice(&stored.key);
+        encode(stored.salt.as_slice().try_into().expect("a salt"), &key)
+    }
+
     fn rejection(text: &str) -> Error {
-        StoredHash::parse(text)
+        parse(text)
             .err()
             .unwrap_or_else(|| panic!("parsed {text:?}"))
     }
@@ -117,10 +109,10 @@ mod tests {
     #[test]
     fn parsing_and_encoding_are_inverse() {
         let text = sample();
-        let stored = StoredHash::parse(&text).expect("a well-formed hash");
-        assert_eq!(&stored.salt, b"0123456789abcdef0123456789abcdef");
+        let stored = parse(&text).expect("a well-formed hash");
+        assert_eq!(stored.salt, b"0123456789abcdef0123456789abcdef");
         assert_eq!(stored.key[..3], [0xfe, 0xdc, 0xba]);
-        assert_eq!(stored.encode(), text);
+        assert_eq!(encoded(&stored), text);
     }
 
     #[test]
@@ -180,8 +172,8 @@ mod tests {
                 let mut changed = text.clone().into_bytes();
                 changed[at] = byte;
                 let changed = String::from_utf8(changed).expect("ASCII");
-                match StoredHash::parse(&changed) {
-                    Ok(stored) => assert_eq!(stored.encode(), changed),
+                match parse(&changed) {
+                    Ok(stored) => assert_eq!(encoded(&stored), changed),
                     Err(error) => assert_eq!(error.code, Code::InvalidHash),
                 }
             }

@@ -1,0 +1,28 @@
+// What can be compared, in one table.
+
+import { compare } from "./compare.js";
+import { engines } from "./engines.js";
+
+/**
+ * @typedef {object} Comparison
+ * @property {number} rounds Unless the command line says otherwise.
+ * @property {() => Promise<void>} install What only its peers need.
+ * @property {(settings: import("./compare.js").Settings) => Promise<{ bars: import("./bars.js").Bar[] }>} run
+ *   Resolves to the report.
+ */
+
+/** @type {Record<string, () => Promise<Comparison>>} */
+export const comparisons = {
+  ...Object.fromEntries(Object.keys(engines).map((name) => [name, () => ofEngine(name)])),
+  password: async () => (await import("./password/compare.js")).password,
+};
+
+/** @param {string} name */
+async function ofEngine(name) {
+  const engine = await engines[name]();
+  return {
+    rounds: 9,
+    install: engine.install,
+    run: (/** @type {import("./compare.js").Settings} */ settings) => compare(name, engine, settings),
+  };
+}

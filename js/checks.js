@@ -1,0 +1,47 @@
+// What an option may be, and the errors for those that are something else.
+
+import { invalidInput } from "./errors.js";
+
+/** @typedef {{ expected: string, fits: (value: any) => boolean }} Check */
+
+/** @type {Check} */
+export const MILLISECONDS = {
+  expected: "a whole number of milliseconds, less than 2^31",
+  fits: (value) => typeof value === "number" && value >= 0 && value === (value | 0),
+};
+/** @type {Check} */
+export const TEXT = { expected: "a string", fits: (value) => typeof value === "string" };
+/** @type {Check} */
+export const FLAG = { expected: "true or false", fits: (value) => typeof value === "boolean" };
+
+/** @param {...string} choices @returns {Check} */
+export const oneOf = (...choices) => ({
+  expected: choices.map((choice) => `"${choice}"`).join(" or "),
+  fits: (value) => choices.includes(value),
+});
+
+/** @param {number} least @param {number} most @returns {Check} */
+export const whole = (least, most) => ({
+  expected: `a whole number from ${least} to ${most}`,
+  fits: (value) => Number.isInteger(value) && value >= least && value <= most,
+});
+
+/**
+ * @param {string} owner The function whose options these are.
+ * @param {Record<string, unknown>} options
+ * @param {Record<string, Check>} checks
+ * @param {{ where?: string, also?: string[] }} [known] Where it has these and no others, and which
+ *   it has besides.
+ */
+export function checkOptions(owner, options, checks, { where = "", also = [] } = {}) {
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(checks, name)) {
+      const known = [...also, ...Object.keys(checks)].join(", ");
+      throw invalidInput(`${owner} has no option "${name}"${where}; it has ${known}`);
+    }
+    const { expected, fits } = checks[name];
+    if (value !== undefined && !fits(value)) {
+      throw invalidInput(`the option ${name} of ${owner} must be ${expected}`);
+    }
+  }
+}
