@@ -269,7 +269,7 @@ export interface PasswordOptions {
    * Bytes that hashes under way take at most together, 32 MiB each: threads and hashes side by
    * side become fewer until they fit. At least 32 MiB. Default: a quarter of what the process may
    * use (the machine's memory or its cgroup's limit), at least 32 MiB and at most 1 GiB. Memory is
-   * given back after two seconds without use.
+   * given back after ten seconds without use.
    */
   maxMemory?: number;
   /**
@@ -331,7 +331,7 @@ export interface PasswordStats {
   waitedMs: number;
   /** How long those were under way, in milliseconds, summed; side by side, each counts in full. */
   hashingMs: number;
-  /** Threads there are; idle ones end after two seconds. */
+  /** Threads there are; idle ones end after ten seconds. */
   threads: number;
   /** Bytes held for hashing. */
   memory: number;

@@ -13,7 +13,7 @@ import { contestants } from "./contestants.js";
 const PASSWORD = "correct horse battery staple";
 const ORIGIN = "http://localhost";
 /** Until nothing holds memory any more that is not going to stay. */
-const CALM = 5_000;
+const CALM = 12_000;
 
 const [name] = process.argv.slice(2);
 const contestant = contestants.find((contestant) => contestant.name === name);

@@ -56,9 +56,9 @@ pub struct Stats {
 /// queue for them.
 static SHARED: Mutex<Weak<Scheduler>> = Mutex::new(Weak::new());
 
-/// Longer than between two sign-ins on a server that has any; short enough that nobody misses the
-/// memory. To have it back costs a few milliseconds.
-const IDLE: Duration = Duration::from_secs(2);
+/// Longer than between two sign-ins on a server that has many; short enough that nobody misses the
+/// memory. To have it back takes 10 to 20 ms for each hash at a time.
+const IDLE: Duration = Duration::from_secs(10);
 
 impl Hasher {
     /// With threads, memory and a queue of its own.
