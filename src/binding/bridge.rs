@@ -27,25 +27,27 @@ use crate::error::Result as CoreResult;
 const FEW: usize = 8;
 
 #[derive(Clone)]
-pub struct Bridge(Arc<Shared>);
+pub struct Bridge {
+    shared: Arc<Shared>,
+    /// For the environment's own thread, on which it is there as long as the environment.
+    function: Function,
+}
 
 struct Shared {
     /// Promises that are not settled yet. Only the environment's thread counts them.
     pending: AtomicUsize,
-    queue: Mutex<Queue>,
-}
-
-struct Queue {
-    /// None when the environment has ended.
-    wake: Option<Function>,
-    finished: Vec<Finished>,
+    /// Held for no longer than a look at it takes: the event loop waits for it too.
+    finished: Mutex<Vec<Finished>>,
+    /// None when the environment has ended. Never held together with `finished`: whoever wakes the
+    /// event loop is often put aside for it at once, and would keep it waiting.
+    wake: Mutex<Option<Function>>,
 }
 
 #[derive(Clone, Copy)]
 struct Function(sys::napi_threadsafe_function);
 
 // SAFETY: Node-API lets every thread call a threadsafe function, and it is there as long as it is
-// in the queue, which whoever calls it has locked.
+// in `wake`, which other threads have locked when they call it.
 unsafe impl Send for Function {}
 
 struct Finished {
@@ -64,14 +66,14 @@ impl Bridge {
         if let Some(bridge) = env.get_instance_data::<Self>()? {
             return Ok(bridge.clone());
         }
-        let bridge = Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             pending: AtomicUsize::new(0),
-            queue: Mutex::new(Queue {
-                wake: None,
-                finished: Vec::new(),
-            }),
-        }));
-        bridge.0.queue.lock().wake = Some(function(env, bridge.0.clone())?);
+            finished: Mutex::default(),
+            wake: Mutex::default(),
+        });
+        let function = function(env, shared.clone())?;
+        *shared.wake.lock() = Some(function);
+        let bridge = Self { shared, function };
         env.set_instance_data(bridge.clone(), (), |_| {})?;
         Ok(bridge)
     }
@@ -89,7 +91,7 @@ impl Bridge {
         // SAFETY: `env` is live, and both are written before they are used.
         check_status!(unsafe { sys::napi_create_promise(env.raw(), &mut deferred, &mut promise) })?;
         self.begin_one(env);
-        let (shared, deferred) = (self.0.clone(), Deferred(deferred));
+        let (shared, deferred) = (self.shared.clone(), Deferred(deferred));
         let work = async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             let outcome = Outcome(outcome.unwrap_or_else(|panic| Err(panicked(&*panic))));
@@ -99,7 +101,7 @@ impl Bridge {
                 value: Box::new(|env| unsafe { Outcome::to_napi_value(env, outcome) }),
             });
         };
-        if self.0.pending.load(Ordering::Relaxed) <= FEW {
+        if self.shared.pending.load(Ordering::Relaxed) <= FEW {
             runtime::begin_here(work);
         } else {
             runtime::begin_there(work);
@@ -108,12 +110,9 @@ impl Bridge {
     }
 
     fn begin_one(&self, env: &Env) {
-        if self.0.pending.fetch_add(1, Ordering::Relaxed) > 0 {
-            return;
-        }
-        if let Some(Function(function)) = self.0.queue.lock().wake {
+        if self.shared.pending.fetch_add(1, Ordering::Relaxed) == 0 {
             // SAFETY: `env` is live and this is its thread, so the function is there.
-            unsafe { sys::napi_ref_threadsafe_function(env.raw(), function) };
+            unsafe { sys::napi_ref_threadsafe_function(env.raw(), self.function.0) };
         }
     }
 }
@@ -145,14 +144,14 @@ fn function(env: &Env, shared: Arc<Shared>) -> Result<Function> {
 }
 
 impl Shared {
-    fn finish(&self, finished: Finished) {
-        let mut queue = self.queue.lock();
-        let Some(Function(function)) = queue.wake else {
-            return;
-        };
-        if queue.finished.is_empty() {
-            // SAFETY: `end` takes the function out of the queue before it is gone, and the queue
-            // is locked.
+    fn finish(&self, one: Finished) {
+        let mut finished = self.finished.lock();
+        finished.push(one);
+        let is_first = finished.len() == 1;
+        drop(finished);
+        // The others are settled with the first.
+        if is_first && let Some(Function(function)) = *self.wake.lock() {
+            // SAFETY: `end` takes the function away before it is gone, and waits for this lock.
             unsafe {
                 sys::napi_call_threadsafe_function(
                     function,
@@ -161,7 +160,6 @@ impl Shared {
                 );
             }
         }
-        queue.finished.push(finished);
     }
 }
 
@@ -178,17 +176,18 @@ unsafe extern "C" fn settle(
     }
     // SAFETY: the function holds a count of this `Arc` until `end`.
     let shared = unsafe { &*context.cast::<Shared>() };
-    let finished = take(&mut shared.queue.lock().finished);
+    let finished = take(&mut *shared.finished.lock());
     let count = finished.len();
     for one in finished {
         // SAFETY: Node calls with a live environment, on its thread.
         unsafe { settle_one(env, one) };
     }
-    if shared.pending.fetch_sub(count, Ordering::Relaxed) == count
-        && let Some(Function(function)) = shared.queue.lock().wake
-    {
-        // SAFETY: as above, and the function is being called.
-        unsafe { sys::napi_unref_threadsafe_function(env, function) };
+    if count > 0 && shared.pending.fetch_sub(count, Ordering::Relaxed) == count {
+        let function = *shared.wake.lock();
+        if let Some(Function(function)) = function {
+            // SAFETY: as above, and the function is being called.
+            unsafe { sys::napi_unref_threadsafe_function(env, function) };
+        }
     }
 }
 
@@ -224,10 +223,7 @@ unsafe fn settle_one(env: sys::napi_env, Finished { deferred, value }: Finished)
 unsafe extern "C" fn end(_env: sys::napi_env, context: *mut c_void, _hint: *mut c_void) {
     // SAFETY: Node calls this once, and the count is the function's.
     let shared = unsafe { Arc::from_raw(context.cast::<Shared>().cast_const()) };
-    let left = {
-        let mut queue = shared.queue.lock();
-        queue.wake = None;
-        take(&mut queue.finished)
-    };
+    *shared.wake.lock() = None;
+    let left = take(&mut *shared.finished.lock());
     drop(left);
 }
