@@ -10,8 +10,8 @@ use std::ffi::c_void;
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt;
 use napi::bindgen_prelude::*;
@@ -29,8 +29,6 @@ const FEW: usize = 8;
 #[derive(Clone)]
 pub struct Bridge {
     shared: Arc<Shared>,
-    /// For the environment's own thread, on which it is there as long as the environment.
-    function: Function,
 }
 
 struct Shared {
@@ -38,17 +36,21 @@ struct Shared {
     pending: AtomicUsize,
     /// Held for no longer than a look at it takes: the event loop waits for it too.
     finished: Mutex<Vec<Finished>>,
-    /// None when the environment has ended. Never held together with `finished`: whoever wakes the
-    /// event loop is often put aside for it at once, and would keep it waiting.
-    wake: Mutex<Option<Function>>,
+    /// Set as soon as it is made. It is there as long as the environment: the environment's own
+    /// thread may call it at any time, other threads while they hold `ended` and it is false.
+    function: OnceLock<Function>,
+    /// Whoever wakes the event loop is often put aside for it at once. So this is not held together
+    /// with `finished`, and the event loop takes it only when its environment ends.
+    ended: Mutex<bool>,
 }
 
 #[derive(Clone, Copy)]
 struct Function(sys::napi_threadsafe_function);
 
-// SAFETY: Node-API lets every thread call a threadsafe function, and it is there as long as it is
-// in `wake`, which other threads have locked when they call it.
+// SAFETY: Node-API lets every thread call a threadsafe function, and they do so under `ended`.
 unsafe impl Send for Function {}
+// SAFETY: as above.
+unsafe impl Sync for Function {}
 
 struct Finished {
     deferred: Deferred,
@@ -69,11 +71,12 @@ impl Bridge {
         let shared = Arc::new(Shared {
             pending: AtomicUsize::new(0),
             finished: Mutex::default(),
-            wake: Mutex::default(),
+            function: OnceLock::new(),
+            ended: Mutex::new(false),
         });
         let function = function(env, shared.clone())?;
-        *shared.wake.lock() = Some(function);
-        let bridge = Self { shared, function };
+        shared.function.get_or_init(|| function);
+        let bridge = Self { shared };
         env.set_instance_data(bridge.clone(), (), |_| {})?;
         Ok(bridge)
     }
@@ -110,9 +113,11 @@ impl Bridge {
     }
 
     fn begin_one(&self, env: &Env) {
-        if self.shared.pending.fetch_add(1, Ordering::Relaxed) == 0 {
+        if self.shared.pending.fetch_add(1, Ordering::Relaxed) == 0
+            && let Some(Function(function)) = self.shared.function.get()
+        {
             // SAFETY: `env` is live and this is its thread, so the function is there.
-            unsafe { sys::napi_ref_threadsafe_function(env.raw(), self.function.0) };
+            unsafe { sys::napi_ref_threadsafe_function(env.raw(), *function) };
         }
     }
 }
@@ -150,11 +155,18 @@ impl Shared {
         let is_first = finished.len() == 1;
         drop(finished);
         // The others are settled with the first.
-        if is_first && let Some(Function(function)) = *self.wake.lock() {
-            // SAFETY: `end` takes the function away before it is gone, and waits for this lock.
+        if is_first {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        let ended = self.ended.lock();
+        if !*ended && let Some(Function(function)) = self.function.get() {
+            // SAFETY: `end` waits for the lock before the function goes.
             unsafe {
                 sys::napi_call_threadsafe_function(
-                    function,
+                    *function,
                     ptr::null_mut(),
                     sys::ThreadsafeFunctionCallMode::nonblocking,
                 );
@@ -182,12 +194,12 @@ unsafe extern "C" fn settle(
         // SAFETY: Node calls with a live environment, on its thread.
         unsafe { settle_one(env, one) };
     }
-    if count > 0 && shared.pending.fetch_sub(count, Ordering::Relaxed) == count {
-        let function = *shared.wake.lock();
-        if let Some(Function(function)) = function {
-            // SAFETY: as above, and the function is being called.
-            unsafe { sys::napi_unref_threadsafe_function(env, function) };
-        }
+    if count > 0
+        && shared.pending.fetch_sub(count, Ordering::Relaxed) == count
+        && let Some(Function(function)) = shared.function.get()
+    {
+        // SAFETY: as above, and the function is being called.
+        unsafe { sys::napi_unref_threadsafe_function(env, *function) };
     }
 }
 
@@ -223,7 +235,7 @@ unsafe fn settle_one(env: sys::napi_env, Finished { deferred, value }: Finished)
 unsafe extern "C" fn end(_env: sys::napi_env, context: *mut c_void, _hint: *mut c_void) {
     // SAFETY: Node calls this once, and the count is the function's.
     let shared = unsafe { Arc::from_raw(context.cast::<Shared>().cast_const()) };
-    *shared.wake.lock() = None;
+    *shared.ended.lock() = true;
     let left = take(&mut *shared.finished.lock());
     drop(left);
 }
