@@ -47,6 +47,34 @@ interface AdapterOptions {
    * through Better Auth's adapter factory. Default: false.
    */
   debugLogs?: DBAdapterDebugLogOption;
+  /** What migrations make beside Better Auth's own tables and indexes. */
+  migrations?: MigrationExtras;
+}
+
+export interface MigrationExtras {
+  /**
+   * Indexes that look-ups and clean-ups go by: user (createdAt), session (expiresAt) and (userId,
+   * expiresAt), account (providerId, accountId), verification (identifier) and (expiresAt).
+   * Default: true.
+   */
+  recommendedIndexes?: boolean;
+  /** One account per provider and account id. Default: false. */
+  uniqueAccounts?: boolean;
+  /**
+   * No two users whose e-mail addresses differ in letter case only: a unique index beside the one
+   * that there is. SQLite compares ASCII letters so. Default: false.
+   */
+  caseInsensitiveEmail?: boolean;
+  /**
+   * The database sets `updatedAt` where an update, by whomever, does not. MySQL: where the binary
+   * log is on, the user needs the right to make triggers. Default: false.
+   */
+  updatedAtTriggers?: boolean;
+  /**
+   * PostgreSQL: indexes of tables that exist are made while others write to them (CONCURRENTLY),
+   * after the transaction and as a version of their own. Default: false.
+   */
+  concurrentIndexes?: boolean;
 }
 
 /** Every time is in milliseconds, below 2^31. */
@@ -182,23 +210,82 @@ export interface NativeDatabase {
   (options: BetterAuthOptions): DBAdapter<BetterAuthOptions>;
 
   /**
-   * Creates what is missing of Better Auth's tables, columns, foreign keys and indexes. Drops and
-   * changes nothing; run again, it finds nothing to do.
+   * Creates what is missing of Better Auth's tables, columns, foreign keys and indexes, and records
+   * it as a version in the table `auth_schema_versions`. Drops and changes nothing; run again, it
+   * finds nothing to do. A database that others made gets a baseline first: see `baseline`.
    *
    * SQLite and PostgreSQL: in one transaction. MySQL and MariaDB commit every statement by itself,
-   * so where one fails, those before it stay, and the next run goes on from there. Processes that
-   * migrate at once wait for each other.
+   * so where one fails, those before it stay and are recorded, and the next run goes on from there.
+   * Processes that migrate at once wait for each other.
    *
    * Rejects with `UNSAFE_MIGRATION`, and changes nothing, where rows that exist stand in the way:
    * a required column without default, duplicates under a unique index, orphans under a foreign
-   * key.
+   * key. With `dir`, rejects with `MIGRATION_CHANGED`, `MIGRATION_MISSING` or `MIGRATION_INVALID`
+   * where the files are not those that were applied.
    *
    * @param options The options of `betterAuth`; not needed after `betterAuth({ database })`.
    */
-  migrate(options?: BetterAuthOptions): Promise<MigrationResult>;
+  migrate(options?: BetterAuthOptions, settings?: MigrationSettings): Promise<MigrationResult>;
 
   /** What `migrate` would run; changes nothing. */
-  plan(options?: BetterAuthOptions): Promise<MigrationResult>;
+  plan(options?: BetterAuthOptions, settings?: MigrationSettings): Promise<MigrationResult>;
+
+  /**
+   * Takes the newest version back, or every version above `to`, newest first, by the way back that
+   * the history keeps.
+   *
+   * Rejects with `UNSAFE_MIGRATION` where rows or values would be lost, and counts them, unless
+   * `force` is set; with `MIGRATION_MISSING` where there is no such version, or a file had no way
+   * back; with `INVALID_INPUT` below a baseline.
+   */
+  rollback(settings?: RollbackSettings): Promise<RollbackResult>;
+
+  /** The versions that are recorded, and what is missing; changes nothing. */
+  status(options?: BetterAuthOptions, settings?: MigrationSettings): Promise<SchemaStatus>;
+
+  /**
+   * Records what is there as the first version, or the files of `dir` as applied; runs nothing.
+   * Rejects with `INVALID_INPUT` where there is a history.
+   */
+  baseline(
+    options?: BetterAuthOptions,
+    settings?: MigrationSettings & { /** Default: "baseline". */ description?: string },
+  ): Promise<MigrationResult>;
+
+  /**
+   * Writes what is missing as `NNNN_name.up.sql` and `NNNN_name.down.sql`, for `migrate` with
+   * `dir`; nothing where nothing is missing. Rejects with `INVALID_INPUT` where the folder has
+   * files that are not applied yet.
+   */
+  generate(
+    options?: BetterAuthOptions,
+    settings?: { /** Default: "./migrations". */ dir?: string; /** Default: what it does. */ name?: string },
+  ): Promise<{ files: string[]; statements: string[]; version: number | null }>;
+
+  /** What is wrong with the tables, and what could be better; changes nothing. */
+  validate(
+    options?: BetterAuthOptions,
+    settings?: { /** Whether rows are looked at as well, for which all are read. Default: true. */ rows?: boolean },
+  ): Promise<ValidationReport>;
+
+  /**
+   * Drops the tables of the options, with every row, and the history. Rejects with `INVALID_INPUT`
+   * unless `confirm` is the name of the database (of a SQLite file, the file's), and with
+   * `UNSAFE_MIGRATION` where a table of somebody else's refers to them.
+   */
+  drop(
+    settings: { confirm?: string; dryRun?: boolean },
+    options?: BetterAuthOptions,
+  ): Promise<{ tables: { table: string; rows: number }[] }>;
+
+  /**
+   * For `npx auth migrate` and `getMigrations()`: a Kysely dialect that runs statements one by one,
+   * without transactions. Not there with `usePlural`, which those do not know.
+   */
+  readonly dialect?: object;
+  readonly type?: "sqlite" | "postgres" | "mysql";
+  readonly transaction?: true;
+  readonly schemaName?: string;
 
   /**
    * Runs `callback` in a transaction that Better Auth joins: what the callback does through
@@ -234,9 +321,166 @@ export interface TransactionOptions {
   isolation?: "read committed" | "repeatable read" | "serializable";
 }
 
+export interface MigrationSettings {
+  /** Go by the migration files in this folder, and not by the options. */
+  dir?: string;
+}
+
 export interface MigrationResult {
   /** In the order they run; empty where the database is in step. */
   statements: string[];
+  /** The same, with what each is for and its way back. */
+  steps: SchemaStep[];
+  /** The newest version that is there; null where nothing was ever recorded. */
+  version: number | null;
+  /** The steps in a line. */
+  description: string;
+  /** The versions that were recorded now. */
+  applied: { version: number; description: string }[];
+}
+
+export interface SchemaStep {
+  kind: "schema" | "table" | "column" | "index" | "foreign key" | "trigger" | "statement";
+  /** What it makes: `the table "user"`. */
+  description: string;
+  table: string | null;
+  column: string | null;
+  up: string;
+  down: string;
+}
+
+export interface RollbackSettings {
+  /** The version that stays; 0 for none. Default: the one before the newest. */
+  to?: number;
+  /** Whether rows may be lost. Default: false. */
+  force?: boolean;
+  /** Whether only to tell what would be done. Default: false. */
+  dryRun?: boolean;
+}
+
+export interface RollbackResult {
+  statements: string[];
+  /** The newest version that is left; null where none is. */
+  version: number | null;
+  rolledBack: { version: number; description: string }[];
+  /** `rows` is null where it cannot be told what the statement takes away. */
+  losses: { table: string | null; column: string | null; rows: number | null; statement: string }[];
+}
+
+export interface SchemaStatus {
+  version: number | null;
+  inStep: boolean;
+  /** By number. */
+  versions: SchemaVersion[];
+  /** What `migrate` would run. */
+  pending: SchemaStep[];
+  /** Why `migrate` would refuse to. */
+  blocked: string | null;
+}
+
+/** A row of the table `auth_schema_versions`, or a file that has none yet. */
+export interface SchemaVersion {
+  version: number;
+  description: string;
+  /** SHA-256, in hex, of its statements as `generate` writes them: of the file, as `sha256sum` has it. */
+  checksum: string;
+  /** The last way it was taken. */
+  direction: "up" | "down";
+  durationMs: number;
+  /** Null where it never was. */
+  appliedAt: Date | null;
+  origin: "baseline" | "options" | "file";
+  /** Of a version that was interrupted, how many of its statements may be there. */
+  unfinished: number | null;
+  /**
+   * `interrupted`: some of its statements ran; `pending`: a file that is not applied; `changed`: its
+   * file is not what was applied; `missing`: its file is gone; `unknown`: it is newer than every
+   * file, so another version of the application applied it.
+   */
+  state:
+    | "applied"
+    | "baseline"
+    | "rolled-back"
+    | "interrupted"
+    | "pending"
+    | "changed"
+    | "missing"
+    | "unknown";
+}
+
+export interface ValidationReport {
+  /** Whether there are no errors. */
+  valid: boolean;
+  /** What Better Auth will stumble over. */
+  errors: ValidationFinding[];
+  /** What works, and could be better. */
+  warnings: ValidationFinding[];
+}
+
+export interface ValidationFinding {
+  code: ValidationCode;
+  message: string;
+  table: string;
+  column?: string;
+  /** The statement that mends it, where one does. */
+  fix?: string;
+}
+
+export type ValidationCode =
+  | "MISSING_TABLE"
+  | "MISSING_COLUMN"
+  /** A column of a type that does not hold the field's values. */
+  | "WRONG_TYPE"
+  /** Warning: a required field whose column may be null. Error: the reverse. */
+  | "WRONG_NULLABILITY"
+  /** A column that Better Auth does not know and that needs a value: no row can be added. */
+  | "UNEXPECTED_REQUIRED_COLUMN"
+  | "MISSING_FOREIGN_KEY"
+  /** A foreign key that keeps rows from being deleted. */
+  | "FOREIGN_KEY_NOT_CASCADING"
+  | "MISSING_UNIQUE"
+  /** MySQL: a column that changes whenever its row does. */
+  | "SELF_UPDATING_TIMESTAMP"
+  /** Warning. PostgreSQL: a moment that depends on the reader's time zone. */
+  | "ZONELESS_TIMESTAMP"
+  /** Four bytes, where milliseconds since 1970 take more. */
+  | "NARROW_INTEGER"
+  /** Warning. */
+  | "MISSING_INDEX"
+  /** Warning: e-mail addresses that differ in nothing but letter case. */
+  | "MIXED_CASE_EMAILS"
+  /** Warning: ids or tokens that the database takes for equal though they differ in case. */
+  | "CASE_INSENSITIVE_COLLATION"
+  /** Warning: of the option `updatedAtTriggers`. */
+  | "MISSING_TRIGGER";
+
+/**
+ * A database for tests, with Better Auth's tables: by default in memory. On a server, one of a
+ * random name, which `close` drops; if the process dies before, it stays.
+ *
+ * ```ts
+ * const { database, reset, close } = await createTestDatabase(authOptions);
+ * const auth = betterAuth({ ...authOptions, database });
+ * afterEach(reset);
+ * afterAll(close);
+ * ```
+ *
+ * @param authOptions The options of `betterAuth`.
+ * @param urlOrOptions As `nativeAdapter` takes them: `"sqlite::memory:"`, `"sqlite:"` for a
+ * temporary file, or a server's, of a user who may make databases. Rejects with `INVALID_INPUT` for
+ * the path of a file.
+ */
+export declare function createTestDatabase(
+  authOptions?: BetterAuthOptions,
+  urlOrOptions?: string | NativeAdapterOptions,
+): Promise<TestDatabase>;
+
+export interface TestDatabase {
+  database: NativeDatabase;
+  /** Deletes every row. */
+  reset(): Promise<void>;
+  /** Closes the database and removes it. */
+  close(): Promise<void>;
 }
 
 /**
@@ -392,8 +636,14 @@ export type NativeAdapterErrorCode =
   | "STORAGE_FAILED"
   /** A table or column is missing: run `migrate()`. */
   | "SCHEMA_MISMATCH"
-  /** A migration stopped at rows that exist. */
+  /** A migration stopped at rows that exist, or at rows that it would lose. */
   | "UNSAFE_MIGRATION"
+  /** A file of a migration is not what was applied, or another one of its number was. */
+  | "MIGRATION_CHANGED"
+  /** A migration that was applied has no file, or one that is asked for does not exist. */
+  | "MIGRATION_MISSING"
+  /** A file of a migration cannot be read as one. */
+  | "MIGRATION_INVALID"
   /** A stored value cannot be returned as its field's type, such as an integer beyond 2^53. */
   | "DECODE_FAILED"
   /** An argument cannot be used as given. */

@@ -3,3 +3,4 @@
 export { nativeAdapter } from "./js/database.js";
 export { NativeAdapterError } from "./js/errors.js";
 export { createPassword, password } from "./js/password.js";
+export { createTestDatabase } from "./js/test-database.js";

@@ -63,7 +63,7 @@ describe("published", () => {
   });
 
   test("the main package has its sources and nothing else", () => {
-    const allowed = /^(package\.json|README\.md|LICENSE|(index|binding)(\.d\.ts|\.js)|js\/.+\.js)$/;
+    const allowed = /^(package\.json|README\.md|LICENSE|(index|binding)(\.d\.ts|\.js)|js\/.+\.js|migrations\/[a-z]+\/\d{4}_\w+\.(up|down)\.sql)$/;
     expect(main.files.filter((path) => !allowed.test(path))).toEqual([]);
     const needed = ["LICENSE", "binding.d.ts", "binding.js", "index.d.ts", "index.js", "package.json"];
     expect(main.files).toEqual(expect.arrayContaining(needed));

@@ -6,7 +6,10 @@ import { retryingTransaction } from "./adapter/with-transaction.js";
 import { invalidInput } from "./errors.js";
 import { binding, unwrap } from "./native.js";
 import { readOptions } from "./options.js";
-import { desiredSchema } from "./schema.js";
+import { registerCheck } from "./schema/check.js";
+import { kyselyDialect } from "./schema/dialect.js";
+import { toScript } from "./schema/files.js";
+import { Management } from "./schema/management.js";
 
 /**
  * @typedef {import("@better-auth/core").BetterAuthOptions} BetterAuthOptions
@@ -18,40 +21,42 @@ import { desiredSchema } from "./schema.js";
  * @returns {import("../index.js").NativeDatabase}
  */
 export function nativeAdapter(urlOrOptions) {
-  const { usePlural, debugLogs, engine } = readOptions(urlOrOptions);
-  const native = unwrap(binding.openDatabase(engine, process.cwd()));
+  return openDatabase(urlOrOptions).database;
+}
+
+/**
+ * A database, and what is behind it.
+ *
+ * @param {string | Record<string, any>} urlOrOptions
+ */
+export function openDatabase(urlOrOptions) {
+  const settings = readOptions(urlOrOptions);
+  const { usePlural, debugLogs } = settings;
+  const native = unwrap(binding.openDatabase(settings.engine, process.cwd()));
   /** The last betterAuth() that was given this database. @type {{ options: BetterAuthOptions, adapter: DBAdapter } | undefined} */
   let known;
 
-  /**
-   * @param {BetterAuthOptions | undefined} options
-   * @param {string} method
-   */
-  const schemaFor = (options, method) => {
-    const schema = options ?? known?.options;
-    if (schema) return JSON.stringify(desiredSchema(schema, usePlural));
-    throw invalidInput(
-      `${method}() has to know the tables: call it after betterAuth({ database }), or pass it the options of betterAuth`,
-    );
-  };
-
   /** @param {BetterAuthOptions} options */
   const database = (options) => {
-    const schemaSql = async () => toScript(unwrap(await native.plan(schemaFor(options, "generate"))));
-    const adapter = createAdapter(native, { usePlural, debugLogs }, options, schemaSql);
+    const schemaSql = async () => toScript((await management.plan(options)).statements);
+    const made = createAdapter(native, { usePlural, debugLogs }, options, schemaSql);
+    // By this id Better Auth's command knows adapters that it can migrate.
+    const adapter = usePlural ? made : { ...made, id: "kysely" };
+    registerCheck(adapter, options, database, () => management.check(options));
     known = { options, adapter };
     return adapter;
   };
+  const management = new Management(native, settings, () => known?.options, database);
 
-  return Object.assign(database, {
-    /** @param {BetterAuthOptions} [options] */
-    async migrate(options) {
-      return { statements: unwrap(await native.migrate(schemaFor(options, "migrate"))) };
-    },
-    /** @param {BetterAuthOptions} [options] */
-    async plan(options) {
-      return { statements: unwrap(await native.plan(schemaFor(options, "plan"))) };
-    },
+  const methods = {
+    plan: management.plan.bind(management),
+    migrate: management.migrate.bind(management),
+    rollback: management.rollback.bind(management),
+    status: management.status.bind(management),
+    baseline: management.baseline.bind(management),
+    validate: management.validate.bind(management),
+    generate: management.generate.bind(management),
+    drop: management.drop.bind(management),
     /**
      * @template T
      * @param {(adapter: any) => Promise<T>} callback
@@ -65,10 +70,21 @@ export function nativeAdapter(urlOrOptions) {
     async close() {
       unwrap(await native.close());
     },
-  });
+  };
+  // For the command line, which may open another database the same way.
+  Object.defineProperty(database, Symbol.for("better-auth-native.options"), { value: urlOrOptions });
+  const whole = Object.assign(database, methods, usePlural ? {} : migratable(native, settings));
+  return { database: /** @type {import("../index.js").NativeDatabase} */ (whole), native, management };
 }
 
-/** @param {string[]} statements */
-function toScript(statements) {
-  return statements.map((statement) => `${statement};\n`).join("\n");
+/**
+ * What `npx auth migrate` and getMigrations() look for. They do not know plural names, and would
+ * make other tables.
+ *
+ * @param {import("../binding.js").Database} native
+ * @param {import("./options.js").Settings} settings
+ */
+function migratable(native, { kind, schema }) {
+  const dialect = kyselyDialect(native, kind);
+  return { dialect, type: kind, transaction: true, ...(schema && { schemaName: schema }) };
 }

@@ -1,5 +1,6 @@
 // The options of nativeAdapter(), checked, and brought into the form that the core opens.
 
+import { basename } from "node:path";
 import { invalidInput } from "./errors.js";
 import { addressOf, readUrl } from "./address.js";
 import { FLAG, MILLISECONDS, TEXT, checkOptions, oneOf, whole } from "./checks.js";
@@ -14,6 +15,19 @@ const GENERAL = {
     fits: (/** @type {any} */ value) =>
       typeof value === "boolean" || (typeof value === "object" && value !== null),
   },
+  migrations: {
+    expected: "an object",
+    fits: (/** @type {any} */ value) => typeof value === "object" && value !== null,
+  },
+};
+
+/** What migrations make beside Better Auth's tables. */
+const MIGRATIONS = {
+  recommendedIndexes: true,
+  uniqueAccounts: false,
+  caseInsensitiveEmail: false,
+  updatedAtTriggers: false,
+  concurrentIndexes: false,
 };
 
 const SQLITE = {
@@ -66,8 +80,19 @@ const REPLICAS = {
 const ENGINES = ["sqlite", "postgres", "mysql", "mariadb"];
 
 /**
+ * @typedef {object} Settings
+ * @property {boolean} usePlural
+ * @property {any} debugLogs
+ * @property {import("./schema/desired.js").Extras} migrations
+ * @property {"sqlite" | "postgres" | "mysql"} kind
+ * @property {string} name The database's own: of a file, the file's.
+ * @property {string | undefined} schema
+ * @property {string} engine JSON for the core.
+ */
+
+/**
  * @param {unknown} given
- * @returns {{ usePlural: boolean, debugLogs: any, engine: string }} `engine` is JSON for the core.
+ * @returns {Settings}
  */
 export function readOptions(given) {
   const options = typeof given === "string" ? { url: given } : given;
@@ -83,13 +108,32 @@ export function readOptions(given) {
   if (named !== undefined && !ENGINES.includes(named)) {
     throw invalidInput(`the option engine of nativeAdapter must be one of ${ENGINES.join(", ")}`);
   }
-  const { usePlural = false, debugLogs = false, ...own } = rest;
+  const { usePlural = false, debugLogs = false, migrations, ...own } = rest;
   const parsed = readUrl(url, named);
   const checks = parsed.engine === "sqlite" ? SQLITE : { ...ADDRESS, ...SERVER, ...REPLICAS };
   check(rest, { ...GENERAL, ...checks }, parsed.engine);
   const engine =
     parsed.engine === "sqlite" ? { engine: "sqlite", url, ...own } : serverOptions(parsed, own);
-  return { usePlural, debugLogs, engine: JSON.stringify(engine) };
+  return {
+    usePlural,
+    debugLogs,
+    migrations: migrationOptions(migrations),
+    kind: parsed.engine,
+    name: "primary" in engine ? engine.primary.database : basename(url.replace(/^[a-z]+:/i, "") || url),
+    schema: "primary" in engine ? (/** @type {any} */ (engine).schema ?? undefined) : undefined,
+    engine: JSON.stringify(engine),
+  };
+}
+
+/**
+ * @param {Record<string, unknown>} [given]
+ * @returns {import("./schema/desired.js").Extras}
+ */
+function migrationOptions(given = {}) {
+  const checks = Object.fromEntries(Object.keys(MIGRATIONS).map((name) => [name, FLAG]));
+  checkOptions("nativeAdapter's migrations", given, checks);
+  const told = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...MIGRATIONS, ...Object.fromEntries(told) };
 }
 
 /**

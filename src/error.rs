@@ -41,6 +41,12 @@ pub enum Code {
     SchemaMismatch,
     /// A migration would fail on, or lose, rows that exist.
     UnsafeMigration,
+    /// A migration's file is not what was applied.
+    MigrationChanged,
+    /// A migration that was applied, or is asked for, is not there.
+    MigrationMissing,
+    /// A migration's file cannot be read, or not be run.
+    MigrationInvalid,
     /// A stored value cannot be returned as the type its field declares.
     DecodeFailed,
     /// An argument cannot be used as given.
@@ -76,6 +82,9 @@ impl Code {
             Self::StorageFailed => "STORAGE_FAILED",
             Self::SchemaMismatch => "SCHEMA_MISMATCH",
             Self::UnsafeMigration => "UNSAFE_MIGRATION",
+            Self::MigrationChanged => "MIGRATION_CHANGED",
+            Self::MigrationMissing => "MIGRATION_MISSING",
+            Self::MigrationInvalid => "MIGRATION_INVALID",
             Self::DecodeFailed => "DECODE_FAILED",
             Self::InvalidInput => "INVALID_INPUT",
             Self::TransactionClosed => "TRANSACTION_CLOSED",

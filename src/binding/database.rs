@@ -13,6 +13,7 @@ use super::outcome::Outcome;
 use super::transaction::Transaction;
 use crate::database::{self, PlanId};
 use crate::error::{Code, Error as CoreError};
+use crate::value::Value;
 
 #[napi]
 pub struct Database {
@@ -84,26 +85,32 @@ impl Database {
         })
     }
 
-    /// Brings the database to the schema (as JSON); resolves to the statements that were run.
+    /// Does what is asked about the schema (as JSON); resolves to the answer, as JSON.
     #[napi(ts_return_type = "Promise<any>")]
-    pub fn migrate<'env>(
+    pub fn manage<'env>(
         &self,
         env: &'env Env,
-        schema: String,
-    ) -> Result<PromiseRaw<'env, Outcome<Vec<String>>>> {
-        let pending = parse("the schema", &schema).map(|schema| self.core.migrate(schema));
+        request: String,
+    ) -> Result<PromiseRaw<'env, Outcome<String>>> {
+        let pending = parse("the request", &request).map(|request| self.core.manage(request));
         self.bridge.promise(env, async move { pending?.await })
     }
 
-    /// Resolves to the statements `migrate` would run.
+    /// Runs one statement as it is; resolves to the names of its columns, and the cells of
+    /// its rows.
     #[napi(ts_return_type = "Promise<any>")]
-    pub fn plan<'env>(
+    pub fn query<'env>(
         &self,
         env: &'env Env,
-        schema: String,
-    ) -> Result<PromiseRaw<'env, Outcome<Vec<String>>>> {
-        let pending = parse("the schema", &schema).map(|schema| self.core.plan(schema));
-        self.bridge.promise(env, async move { pending?.await })
+        sql: String,
+        #[napi(ts_arg_type = "unknown[]")] values: Values,
+    ) -> Result<PromiseRaw<'env, Outcome<Cells>>> {
+        let pending = self.core.query(sql, values.0);
+        self.bridge.promise(env, async move {
+            let (columns, cells) = pending.await?;
+            let columns = columns.into_iter().map(Value::Text).collect();
+            Ok(Cells(vec![Value::List(columns), Value::List(cells)]))
+        })
     }
 
     /// Refuses what follows, waits for what is in flight, then closes every connection.

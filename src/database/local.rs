@@ -9,7 +9,7 @@ use crate::engine::sqlite::{self, Sqlite};
 use crate::engine::{Program, Rows, Statement, Step};
 use crate::error::{Code, Error, Result};
 use crate::query::{self, Operation};
-use crate::schema::{self, Schema};
+use crate::schema::{self, Request};
 use crate::sql;
 use crate::value::Value;
 
@@ -65,20 +65,22 @@ impl Database for Local {
         }))
     }
 
-    fn migrate(&self, schema: Schema) -> Pending<Vec<String>> {
+    fn manage(&self, request: Request) -> Pending<String> {
         let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
         Box::pin(async move {
-            let work = move |connection: &mut _| schema::sqlite::apply(connection, &schema);
-            engine.change_schema(in_flight?, work).await
+            let changes = request.changes();
+            let work = move |connection: &mut _| schema::sqlite::answer(connection, &request);
+            if changes {
+                engine.change_schema(in_flight?, work).await
+            } else {
+                engine.read_schema(in_flight?, work).await
+            }
         })
     }
 
-    fn plan(&self, schema: Schema) -> Pending<Vec<String>> {
+    fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)> {
         let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
-        Box::pin(async move {
-            let work = move |connection: &mut _| schema::sqlite::plan(connection, &schema);
-            engine.change_schema(in_flight?, work).await
-        })
+        Box::pin(async move { engine.query(in_flight?, sql, values).await })
     }
 
     fn close(&self) -> Pending<()> {

@@ -22,7 +22,7 @@ use crate::engine::sqlite::{self, Sqlite};
 use crate::engine::{Rows, Step};
 use crate::error::{Code, Error, Result};
 use crate::query::Operation;
-use crate::schema::Schema;
+use crate::schema::Request;
 use crate::value::Value;
 
 /// Work that has begun: what it needs was taken before it was returned.
@@ -45,11 +45,11 @@ pub trait Database: Send + Sync {
     /// Takes nothing yet; the first write does.
     fn begin(&self, isolation: Option<Isolation>) -> Result<Arc<dyn Transaction>>;
 
-    /// Brings the database to `schema`; returns the statements that were run.
-    fn migrate(&self, schema: Schema) -> Pending<Vec<String>>;
+    /// Does what is asked about the schema, and answers as JSON.
+    fn manage(&self, request: Request) -> Pending<String>;
 
-    /// The statements `migrate` would run.
-    fn plan(&self, schema: Schema) -> Pending<Vec<String>>;
+    /// Runs one statement as it is: the names of its columns, and the cells of its rows.
+    fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)>;
 
     /// Refuses what follows, waits for what is in flight, then closes every connection.
     fn close(&self) -> Pending<()>;

@@ -10,7 +10,7 @@ use crate::engine::server::{self, Driver, Isolation, Plan, Server, Tables};
 use crate::engine::{Program, Rows, Step};
 use crate::error::Result;
 use crate::query::{self, Operation};
-use crate::schema::Schema;
+use crate::schema::Request;
 use crate::schema::servers::{self, Migrates};
 use crate::sql;
 use crate::value::Value;
@@ -99,24 +99,23 @@ impl<D: Speaks + Migrates> Database for Remote<D> {
         }))
     }
 
-    fn migrate(&self, schema: Schema) -> Pending<Vec<String>> {
+    fn manage(&self, request: Request) -> Pending<String> {
         let in_flight = self.server.gate().enter();
         let server = self.server.clone();
         Box::pin(async move {
             let _in_flight = in_flight?;
-            let migrated = servers::migrate(&server, &schema, true).await;
-            server.forget_tables();
-            migrated
+            let answer = servers::answer(&server, &request).await;
+            if request.changes() {
+                server.forget_tables();
+            }
+            answer
         })
     }
 
-    fn plan(&self, schema: Schema) -> Pending<Vec<String>> {
+    fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)> {
         let in_flight = self.server.gate().enter();
         let server = self.server.clone();
-        Box::pin(async move {
-            let _in_flight = in_flight?;
-            servers::migrate(&server, &schema, false).await
-        })
+        Box::pin(async move { server.query(in_flight?, &sql, &values).await })
     }
 
     fn close(&self) -> Pending<()> {

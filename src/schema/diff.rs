@@ -9,11 +9,12 @@ use super::model::{Column, Index, KEY, Reference, Schema, Table};
 use super::names::Names;
 use super::steps::{ForeignKey, NewColumn, NewIndex, Step};
 use crate::error::{Code, Error, Result};
-use crate::sql::{ColumnUse, Dialect, Key};
+use crate::sql::{ColumnUse, Dialect, Key, touch_trigger};
 use crate::value::{IdKind, Kind};
 
 /// The steps from what exists to `schema`, in the order they have to be taken: tables and columns,
-/// indexes, and then the foreign keys that have to find a table or an index there.
+/// indexes, the foreign keys that have to find a table or an index there, triggers, and then what
+/// no transaction takes.
 pub fn diff<'s>(
     dialect: &'s dyn Dialect,
     schema: &'s Schema,
@@ -28,6 +29,7 @@ pub fn diff<'s>(
         steps: Vec::new(),
         indexes: Vec::new(),
         foreign_keys: Vec::new(),
+        triggers: Vec::new(),
     };
     let missing = existing.missing_schemas.iter();
     diff.steps
@@ -38,10 +40,24 @@ pub fn diff<'s>(
             Some(present) if present.is_view => check_view(dialect, table, present)?,
             Some(present) => diff.extend(table, present),
         }
+        if !existing
+            .tables
+            .get(&table.name)
+            .is_some_and(|it| it.is_view)
+        {
+            diff.touch(table);
+        }
     }
     let mut steps = diff.steps;
-    steps.append(&mut diff.indexes);
+    let alone = |step: &Step| {
+        matches!(step, Step::DropBrokenIndex { .. })
+            || matches!(step, Step::CreateIndex { index, .. } if index.concurrent)
+    };
+    let (mut last, mut indexes): (Vec<_>, Vec<_>) = diff.indexes.into_iter().partition(alone);
+    steps.append(&mut indexes);
     steps.append(&mut diff.foreign_keys);
+    steps.append(&mut diff.triggers);
+    steps.append(&mut last);
     Ok(steps)
 }
 
@@ -55,6 +71,7 @@ struct Diff<'s> {
     steps: Vec<Step<'s>>,
     indexes: Vec<Step<'s>>,
     foreign_keys: Vec<Step<'s>>,
+    triggers: Vec<Step<'s>>,
 }
 
 impl<'s> Diff<'s> {
@@ -63,11 +80,10 @@ impl<'s> Diff<'s> {
         let columns = columns
             .map(|column| self.new_column(table, column))
             .collect();
-        let mut indexes = self.new_indexes(table, None);
-        if !self.dialect.indexes_with_table() {
-            self.create_indexes(table, indexes);
-            indexes = Vec::new();
-        }
+        let with_table = self.dialect.indexes_with_table();
+        let indexes = self.new_indexes(table, None).into_iter();
+        let (indexes, later) = indexes.partition(|new| with_table && !new.index.folded);
+        self.create_indexes(table, later);
         self.steps.push(Step::CreateTable {
             table,
             columns,
@@ -98,10 +114,33 @@ impl<'s> Diff<'s> {
     }
 
     fn create_indexes(&mut self, table: &'s Table, indexes: Vec<NewIndex<'s>>) {
-        let steps = indexes
-            .into_iter()
-            .map(|index| Step::CreateIndex { table, index });
-        self.indexes.extend(steps);
+        for index in indexes {
+            let broken = self.existing.broken_indexes.get(&index.name);
+            if let Some(name) = broken.filter(|_| index.concurrent) {
+                self.indexes.push(Step::DropBrokenIndex { table, name });
+            }
+            self.indexes.push(Step::CreateIndex { table, index });
+        }
+    }
+
+    fn touch(&mut self, table: &'s Table) {
+        let Some(column) = table.touched.as_deref() else {
+            return;
+        };
+        let (_, bare) = self.dialect.qualified(&table.name);
+        if self
+            .existing
+            .triggers
+            .contains(&touch_trigger(bare, column))
+        {
+            return;
+        }
+        if self.dialect.triggers_call_functions() {
+            self.triggers
+                .push(Step::CreateTouchFunction { table, column });
+        }
+        self.triggers
+            .push(Step::CreateTouchTrigger { table, column });
     }
 
     fn new_column(&mut self, table: &'s Table, column: &'s Column) -> NewColumn<'s> {
@@ -149,7 +188,20 @@ impl<'s> Diff<'s> {
             name: named.then(|| self.names.foreign_key(&table.name, &column.name)),
             column,
             reference,
+            makes_index: self.dialect.indexes_foreign_keys() && !self.is_indexed(table, column),
         }
+    }
+
+    /// Whether an index begins with the column, now or when foreign keys are added.
+    fn is_indexed(&self, table: &Table, column: &Column) -> bool {
+        let begins = |name: Option<&String>| {
+            name.is_some_and(|name| self.dialect.same_name(name, &column.name))
+        };
+        let existing = self.existing.tables.get(&table.name);
+        let mut existing = existing.into_iter().flat_map(|table| &table.indexes);
+        let mut wanted = table.indexes.iter().filter(|index| !index.folded);
+        existing.any(|index| begins(index.columns.first()))
+            || wanted.any(|index| begins(index.columns.first()))
     }
 
     /// Whether a column of that type can refer to what it should. It may have been made by
@@ -254,21 +306,72 @@ impl<'s> Diff<'s> {
     ) -> Vec<NewIndex<'s>> {
         let mut new: Vec<NewIndex> = Vec::new();
         for index in &table.indexes {
-            let existing = present.iter().flat_map(|present| &present.indexes);
-            let serves = |other: &ExistingIndex| other.serves(self.dialect, index);
+            let exists = present.is_some_and(|it| it.index_for(self.dialect, index).is_some());
             let planned = |other: &NewIndex| {
-                other.index.columns == index.columns && other.index.unique == index.unique
+                let other = other.index;
+                (other.unique, other.folded) == (index.unique, index.folded)
+                    && other.columns == index.columns
             };
-            if existing.into_iter().any(serves) || new.iter().any(planned) {
+            if exists || new.iter().any(planned) {
                 continue;
             }
+            let concurrent = present.is_some()
+                && self.schema.concurrent_indexes
+                && self.dialect.makes_indexes_concurrently()
+                && !index.folded;
+            let name = if concurrent && self.existing.broken_indexes.contains(&index.name) {
+                index.name.clone()
+            } else {
+                self.names.take(&index.name)
+            };
             new.push(NewIndex {
                 index,
-                name: self.names.take(&index.name),
+                name,
                 prefixes: self.prefixes(table, present, index),
+                concurrent,
+                replaces: present
+                    .filter(|_| {
+                        !new.iter()
+                            .any(|other| self.begins_alike(other.index, index))
+                    })
+                    .and_then(|present| self.replaced(table, present, index)),
             });
         }
         new
+    }
+
+    fn begins_alike(&self, one: &Index, other: &Index) -> bool {
+        match (one.columns.first(), other.columns.first()) {
+            (Some(one), Some(other)) => self.dialect.same_name(one, other),
+            _ => false,
+        }
+    }
+
+    /// The index that the database drops by itself when this one is there: it made it for a
+    /// foreign key, and calls it the same.
+    fn replaced(&self, table: &Table, present: &ExistingTable, index: &Index) -> Option<String> {
+        if !self.dialect.indexes_foreign_keys() || index.folded {
+            return None;
+        }
+        let first = index.columns.first()?;
+        let with_column = self.steps.iter().find_map(|step| match step {
+            Step::AddColumn { table: of, column }
+                if of.name == table.name && self.dialect.same_name(&column.column.name, first) =>
+            {
+                column.foreign_key.as_ref()?.name.clone()
+            }
+            _ => None,
+        });
+        if with_column.is_some() {
+            return with_column;
+        }
+        let key = present.foreign_key(self.dialect, first)?;
+        let own = |other: &&ExistingIndex| {
+            other.name == key.name
+                && !other.unique
+                && matches!(&other.columns[..], [only] if self.dialect.same_name(only, &key.column))
+        };
+        present.indexes.iter().find(own).map(|own| own.name.clone())
     }
 
     fn prefixes(

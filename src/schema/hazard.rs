@@ -36,7 +36,11 @@ pub fn hazards<'s>(
     steps: &'s [Step],
 ) -> Vec<Hazard<'s>> {
     let of_step = |step: &'s Step| match step {
-        Step::CreateSchema(_) | Step::CreateTable { .. } => None,
+        Step::CreateSchema(_)
+        | Step::CreateTable { .. }
+        | Step::DropBrokenIndex { .. }
+        | Step::CreateTouchFunction { .. }
+        | Step::CreateTouchTrigger { .. } => None,
         Step::AddColumn { table, column } => unfilled(table, column.column),
         Step::CreateIndex { table, index } => {
             let present = existing.tables.get(&table.name)?;
@@ -107,7 +111,11 @@ impl Hazard<'_> {
                     .table(&table.name)
                     .sql(" LIMIT 1) AS present");
             }
-            Self::Duplicates { table, columns, .. } => count_equal(&mut sql, table, columns),
+            Self::Duplicates {
+                table,
+                columns,
+                index,
+            } => count_equal(&mut sql, table, columns, index.index.folded),
             Self::Orphans {
                 table,
                 column,
@@ -154,9 +162,14 @@ impl Hazard<'_> {
                 let error = unsafe_for(
                     table,
                     format!(
-                        "cannot make {index_columns} unique in table \"{}\": {count} rows hold \
+                        "cannot make {index_columns} unique{} in table \"{}\": {count} rows hold \
                          the same value as another. Find them with GROUP BY ... HAVING COUNT(*) > \
                          1 and merge them",
+                        if index.index.folded {
+                            " without regard to case"
+                        } else {
+                            ""
+                        },
                         table.name
                     ),
                 );
@@ -185,7 +198,8 @@ impl Hazard<'_> {
 }
 
 /// Rows with a null are equal to none.
-fn count_equal(sql: &mut Builder, table: &Table, columns: &[(&str, Option<usize>)]) {
+fn count_equal(sql: &mut Builder, table: &Table, columns: &[(&str, Option<usize>)], folded: bool) {
+    let dialect = sql.dialect;
     sql.sql("SELECT COALESCE(SUM(equal_rows), 0) FROM (SELECT COUNT(*) AS equal_rows FROM ")
         .table(&table.name);
     if !columns.is_empty() {
@@ -195,6 +209,10 @@ fn count_equal(sql: &mut Builder, table: &Table, columns: &[(&str, Option<usize>
         sql.sql(" GROUP BY ")
             .list(", ", columns, |sql, (name, prefix)| {
                 match prefix {
+                    _ if folded => {
+                        dialect.folded_key(sql, name);
+                        sql
+                    }
                     Some(prefix) => sql.sql("LEFT(").name(name).sql(&format!(", {prefix})")),
                     None => sql.name(name),
                 };

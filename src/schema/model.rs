@@ -11,6 +11,10 @@ pub struct Schema {
     pub id: IdKind,
     /// Parents before their children where references allow it.
     pub tables: Vec<Table>,
+    /// Whether indexes of tables that exist are made while others write to them, where the
+    /// database can do that.
+    #[serde(default)]
+    pub concurrent_indexes: bool,
 }
 
 /// The name of every table's primary key.
@@ -41,6 +45,9 @@ pub struct Table {
     /// All columns but the primary key `id`.
     pub columns: Vec<Column>,
     pub indexes: Vec<Index>,
+    /// The column that the database itself sets to the moment of an update which does not.
+    #[serde(default)]
+    pub touched: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,4 +101,10 @@ pub struct Index {
     pub name: String,
     pub columns: Vec<String>,
     pub unique: bool,
+    /// Whether texts are equal in it that differ in nothing but case; of one column then.
+    #[serde(default)]
+    pub folded: bool,
+    /// Whether it is this package's advice, and not Better Auth's demand.
+    #[serde(default)]
+    pub recommended: bool,
 }

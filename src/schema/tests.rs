@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::diff::diff;
-use super::existing::{Existing, ExistingColumn, ExistingIndex, ExistingTable};
+use super::existing::{Existing, ExistingColumn, ExistingForeignKey, ExistingIndex, ExistingTable};
 use super::hazard::hazards;
 use super::model::Schema;
 use crate::sql::{Dialect, MySql, Postgres, Sqlite};
@@ -41,6 +41,7 @@ fn existing(tables: &[(&str, &[(&str, &str)])]) -> Existing {
             name: (*name).to_owned(),
             column_type: Some((*column_type).to_owned()),
             characters: column_type.contains("text").then_some(4_294_967_295),
+            ..ExistingColumn::default()
         });
         let table = ExistingTable {
             columns: columns.collect(),
@@ -55,7 +56,7 @@ fn statements(dialect: &dyn Dialect, schema: &Schema, existing: &Existing) -> Ve
     let steps = diff(dialect, schema, existing).unwrap();
     steps
         .iter()
-        .map(|step| step.sql(dialect, schema.id))
+        .map(|step| step.change(dialect, schema.id).up)
         .collect()
 }
 
@@ -316,6 +317,7 @@ fn an_index_is_made_once_and_under_a_free_name() {
     existing.taken = ["One".to_owned()].into();
     let user = existing.tables.get_mut("user").unwrap();
     user.indexes.push(ExistingIndex {
+        name: "there".to_owned(),
         columns: vec!["name".to_owned(), "id".to_owned()],
         unique: true,
     });
@@ -401,8 +403,13 @@ fn nothing_is_missing_where_everything_is_there() {
         &[("id", "uuid"), ("email", "citext"), ("parent", "uuid")],
     )]);
     let user = existing.tables.get_mut("user").unwrap();
-    user.references.push("parent".to_owned());
+    user.foreign_keys.push(ExistingForeignKey {
+        name: "user_parent_fk".to_owned(),
+        column: "parent".to_owned(),
+        cascades: true,
+    });
     user.indexes.push(ExistingIndex {
+        name: "there".to_owned(),
         columns: vec!["email".to_owned()],
         unique: true,
     });

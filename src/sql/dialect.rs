@@ -159,6 +159,130 @@ pub trait Dialect: Send + Sync {
     fn same_name(&self, one: &str, other: &str) -> bool {
         one == other
     }
+
+    /// Whether a foreign key has to go before its column can, by statements of its own kind.
+    fn foreign_keys_hold_columns(&self) -> bool {
+        false
+    }
+
+    /// Whether the database makes an index for every foreign key that finds none.
+    fn indexes_foreign_keys(&self) -> bool {
+        false
+    }
+
+    /// Whether indexes can be made while others write to their tables.
+    fn makes_indexes_concurrently(&self) -> bool {
+        false
+    }
+
+    /// What follows DROP INDEX.
+    fn dropped_index(&self, sql: &mut Builder, table: &str, name: &str) {
+        if let (Some(schema), _) = self.qualified(table) {
+            sql.name(schema).sql(".");
+        }
+        sql.name(name);
+    }
+
+    /// A column as a unique index without regard to case compares it.
+    fn folded_key(&self, sql: &mut Builder, column: &str) {
+        sql.sql("lower(").name(column).sql(")");
+    }
+
+    fn create_folded_index(&self, sql: &mut Builder, table: &str, name: &str, column: &str) {
+        sql.sql("CREATE UNIQUE INDEX ").name(name).sql(" ON ");
+        sql.table(table).sql(" (");
+        self.folded_key(sql, column);
+        sql.sql(")");
+    }
+
+    fn drop_folded_index(&self, sql: &mut Builder, table: &str, name: &str) {
+        sql.sql("DROP INDEX ");
+        self.dropped_index(sql, table, name);
+    }
+
+    /// Whether a trigger is not enough, and calls a function.
+    fn triggers_call_functions(&self) -> bool {
+        false
+    }
+
+    fn create_touch_function(&self, _sql: &mut Builder, _table: &str, _column: &str) {}
+
+    fn drop_touch_function(&self, _sql: &mut Builder, _table: &str, _column: &str) {}
+
+    /// A trigger that sets the column to the moment of an update that leaves it as it is.
+    fn create_touch_trigger(&self, sql: &mut Builder, table: &str, column: &str);
+
+    fn drop_touch_trigger(&self, sql: &mut Builder, table: &str, column: &str) {
+        sql.sql("DROP TRIGGER ");
+        self.dropped_index(sql, table, &touch_trigger(self.qualified(table).1, column));
+    }
+
+    /// Whether a column of that type, in the database's own words and in lower case, holds what a
+    /// field of that kind has.
+    fn judge(&self, kind: Kind, id: IdKind, data_type: &str) -> Verdict;
+
+    /// The statements that mend what a column cannot hold, where there are such.
+    fn widen(&self, _table: &str, _column: &str, _required: bool) -> Option<String> {
+        None
+    }
+
+    fn add_zone(&self, _table: &str, _column: &str) -> Option<String> {
+        None
+    }
+
+    fn hold_still(&self, _table: &str, _column: &str, _required: bool) -> Option<String> {
+        None
+    }
+
+    fn quoting(&self) -> Quoting {
+        Quoting::Standard
+    }
+
+    /// Text as a value of a column of that kind; the schema's own tables are written as text.
+    fn text_as(&self, _kind: Kind, text: &str) -> String {
+        text.to_owned()
+    }
+
+    /// A moment in ISO 8601, in the words that `text_as` takes.
+    fn moment(&self, iso: &str) -> String {
+        iso.to_owned()
+    }
+
+    /// A column of moments as text, in UTC.
+    fn moment_as_text(&self, sql: &mut Builder, column: &str) {
+        sql.name(column);
+    }
+}
+
+/// How scripts quote, beside the standard's ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quoting {
+    Standard,
+    /// Between `$tag$`, and with backslashes in `E''`.
+    Dollars,
+    /// A backslash makes something else of what follows it.
+    Backslashes,
+}
+
+/// The name of the trigger, and of what it calls.
+pub fn touch_trigger(table: &str, column: &str) -> String {
+    let mut name = format!("{table}_{column}_touch");
+    // PostgreSQL cuts names at 63 bytes by itself, and would not be asked for the same name then.
+    while name.len() > 63 {
+        name.pop();
+    }
+    name
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Fits,
+    /// It holds other values.
+    Wrong,
+    /// It has no room for milliseconds since 1970.
+    Narrow,
+    /// Whose moments depend on the time zone of whoever reads them.
+    Zoneless,
 }
 
 /// What the type of a new column depends on.

@@ -9,7 +9,9 @@ mod postgres;
 mod sqlite;
 
 pub use builder::Builder;
-pub use dialect::{ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Write};
+pub use dialect::{
+    ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Quoting, Verdict, Write, touch_trigger,
+};
 pub use filter::{Clause, Operator, Term, comparison, filter};
 pub use mysql::MySql;
 pub use postgres::Postgres;

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::dialect::{
-    ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Piece, Write, quote_with,
+    ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Piece, Quoting, Verdict, Write,
+    quote_with, touch_trigger,
 };
 use super::{Builder, Field, Literal, Term};
 use crate::engine::Role;
@@ -383,6 +384,105 @@ impl Dialect for MySql {
     fn same_name(&self, one: &str, other: &str) -> bool {
         one.to_lowercase() == other.to_lowercase()
     }
+
+    fn foreign_keys_hold_columns(&self) -> bool {
+        true
+    }
+
+    fn indexes_foreign_keys(&self) -> bool {
+        true
+    }
+
+    fn dropped_index(&self, sql: &mut Builder, table: &str, name: &str) {
+        sql.name(name).sql(" ON ").table(table);
+    }
+
+    /// MariaDB has no indexes on expressions, and so a column that nobody sees.
+    fn create_folded_index(&self, sql: &mut Builder, table: &str, name: &str, column: &str) {
+        if !self.mariadb {
+            sql.sql("CREATE UNIQUE INDEX ").name(name).sql(" ON ");
+            sql.table(table).sql(" ((");
+            self.folded_key(sql, column);
+            sql.sql("))");
+            return;
+        }
+        sql.sql("ALTER TABLE ").table(table).sql(" ADD COLUMN ");
+        sql.name(name).sql(" varchar(255) GENERATED ALWAYS AS (");
+        self.folded_key(sql, column);
+        sql.sql(") VIRTUAL INVISIBLE, ADD UNIQUE INDEX ").name(name);
+        sql.sql(" (").name(name).sql(")");
+    }
+
+    fn drop_folded_index(&self, sql: &mut Builder, table: &str, name: &str) {
+        sql.sql("ALTER TABLE ").table(table);
+        sql.sql(" DROP INDEX ").name(name);
+        if self.mariadb {
+            sql.sql(", DROP COLUMN ").name(name);
+        }
+    }
+
+    fn create_touch_trigger(&self, sql: &mut Builder, table: &str, column: &str) {
+        let (schema, bare) = self.qualified(table);
+        sql.sql("CREATE TRIGGER ");
+        if let Some(schema) = schema {
+            sql.name(schema).sql(".");
+        }
+        sql.name(&touch_trigger(bare, column));
+        sql.sql(" BEFORE UPDATE ON ").table(table);
+        sql.sql(" FOR EACH ROW SET NEW.").name(column);
+        sql.sql(" = IF(NEW.")
+            .name(column)
+            .sql(" <=> OLD.")
+            .name(column);
+        sql.sql(", UTC_TIMESTAMP(3), NEW.").name(column).sql(")");
+    }
+
+    fn drop_touch_trigger(&self, sql: &mut Builder, table: &str, column: &str) {
+        let (schema, bare) = self.qualified(table);
+        sql.sql("DROP TRIGGER ");
+        if let Some(schema) = schema {
+            sql.name(schema).sql(".");
+        }
+        sql.name(&touch_trigger(bare, column));
+    }
+
+    fn judge(&self, kind: Kind, id: IdKind, data_type: &str) -> Verdict {
+        let text = data_type.ends_with("char") || data_type.ends_with("text");
+        let integer = data_type.ends_with("int");
+        let fraction = matches!(data_type, "double" | "float" | "decimal");
+        let fits = match kind {
+            Kind::BigInt if integer && data_type != "bigint" => return Verdict::Narrow,
+            Kind::Id if id == IdKind::Serial => integer,
+            Kind::Id => text || matches!(data_type, "uuid") || (id == IdKind::Generated && integer),
+            Kind::String => text || matches!(data_type, "enum" | "set"),
+            Kind::Number => integer || fraction,
+            Kind::BigInt => integer || fraction,
+            Kind::Boolean => integer || matches!(data_type, "bit"),
+            Kind::Date => matches!(data_type, "datetime" | "timestamp"),
+            Kind::Json | Kind::StringList | Kind::NumberList => text || data_type == "json",
+        };
+        if fits { Verdict::Fits } else { Verdict::Wrong }
+    }
+
+    fn widen(&self, table: &str, column: &str, required: bool) -> Option<String> {
+        Some(modified(self, table, column, "bigint", required))
+    }
+
+    fn hold_still(&self, table: &str, column: &str, required: bool) -> Option<String> {
+        Some(modified(self, table, column, "datetime(3)", required))
+    }
+
+    fn moment(&self, iso: &str) -> String {
+        iso.trim_end_matches('Z').replace('T', " ")
+    }
+
+    fn moment_as_text(&self, sql: &mut Builder, column: &str) {
+        sql.sql("CAST(").name(column).sql(" AS CHAR(30))");
+    }
+
+    fn quoting(&self) -> Quoting {
+        Quoting::Backslashes
+    }
 }
 
 impl MySql {
@@ -402,6 +502,14 @@ impl MySql {
             }
         }
     }
+}
+
+fn modified(dialect: &MySql, table: &str, column: &str, to: &str, required: bool) -> String {
+    let mut sql = Builder::new(dialect);
+    sql.sql("ALTER TABLE ").table(table);
+    sql.sql(" MODIFY ").name(column).sql(" ").sql(to);
+    sql.sql(if required { " NOT NULL" } else { " NULL" });
+    sql.finish().0
 }
 
 /// Characters of a column that is part of an index, where there is room.

@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::dialect::{ColumnUse, Dialect, FirstMatch, JoinedRows, Piece};
+use super::dialect::{
+    ColumnUse, Dialect, FirstMatch, JoinedRows, Piece, Quoting, Verdict, touch_trigger,
+};
 use super::{Builder, Field, Term};
 use crate::engine::Role;
 use crate::engine::postgres::types::{self, ColumnType};
@@ -352,6 +354,115 @@ impl Dialect for Postgres {
 
     fn can_refer(&self, from: &str, to: &str) -> bool {
         family(from) == family(to)
+    }
+
+    fn makes_indexes_concurrently(&self) -> bool {
+        true
+    }
+
+    fn text_as(&self, kind: Kind, text: &str) -> String {
+        match kind {
+            Kind::BigInt => format!("CAST({text} AS bigint)"),
+            Kind::Date => format!("CAST({text} AS timestamptz)"),
+            _ => text.to_owned(),
+        }
+    }
+
+    fn moment_as_text(&self, sql: &mut Builder, column: &str) {
+        sql.sql("CAST(")
+            .name(column)
+            .sql(" AT TIME ZONE 'UTC' AS text)");
+    }
+
+    fn widen(&self, table: &str, column: &str, _required: bool) -> Option<String> {
+        let mut sql = Builder::new(self);
+        sql.sql("ALTER TABLE ").table(table);
+        sql.sql(" ALTER COLUMN ").name(column).sql(" TYPE bigint");
+        Some(sql.finish().0)
+    }
+
+    /// Better Auth and its adapters write such columns in UTC.
+    fn add_zone(&self, table: &str, column: &str) -> Option<String> {
+        let mut sql = Builder::new(self);
+        sql.sql("ALTER TABLE ").table(table);
+        sql.sql(" ALTER COLUMN ").name(column);
+        sql.sql(" TYPE timestamptz USING ").name(column);
+        sql.sql(" AT TIME ZONE 'UTC'");
+        Some(sql.finish().0)
+    }
+
+    fn quoting(&self) -> Quoting {
+        Quoting::Dollars
+    }
+
+    fn triggers_call_functions(&self) -> bool {
+        true
+    }
+
+    /// `now()` would be the beginning of the transaction; the text crosses as it is stored.
+    fn create_touch_function(&self, sql: &mut Builder, table: &str, column: &str) {
+        sql.sql("CREATE FUNCTION ");
+        self.dropped_index(sql, table, &touch_trigger(self.qualified(table).1, column));
+        sql.sql("() RETURNS trigger LANGUAGE plpgsql AS $touch$ BEGIN IF NEW.");
+        sql.name(column)
+            .sql(" IS NOT DISTINCT FROM OLD.")
+            .name(column);
+        sql.sql(" THEN NEW.").name(column);
+        sql.sql(" := clock_timestamp(); END IF; RETURN NEW; END $touch$");
+    }
+
+    fn drop_touch_function(&self, sql: &mut Builder, table: &str, column: &str) {
+        sql.sql("DROP FUNCTION ");
+        self.dropped_index(sql, table, &touch_trigger(self.qualified(table).1, column));
+        sql.sql("()");
+    }
+
+    fn create_touch_trigger(&self, sql: &mut Builder, table: &str, column: &str) {
+        let name = touch_trigger(self.qualified(table).1, column);
+        sql.sql("CREATE TRIGGER ").name(&name);
+        sql.sql(" BEFORE UPDATE ON ").table(table);
+        sql.sql(" FOR EACH ROW EXECUTE FUNCTION ");
+        self.dropped_index(sql, table, &name);
+        sql.sql("()");
+    }
+
+    fn drop_touch_trigger(&self, sql: &mut Builder, table: &str, column: &str) {
+        sql.sql("DROP TRIGGER ");
+        sql.name(&touch_trigger(self.qualified(table).1, column));
+        sql.sql(" ON ").table(table);
+    }
+
+    fn judge(&self, kind: Kind, id: IdKind, data_type: &str) -> Verdict {
+        let bare = data_type.split('(').next().unwrap_or(data_type).trim();
+        let zoneless = data_type.contains("without time zone");
+        let text = matches!(bare, "text" | "character varying" | "character" | "citext");
+        let integer = matches!(bare, "bigint" | "integer" | "smallint");
+        let fraction = matches!(bare, "double precision" | "numeric" | "real");
+        let json = matches!(bare, "json" | "jsonb");
+        let fits = match kind {
+            Kind::Date if zoneless => return Verdict::Zoneless,
+            Kind::BigInt if matches!(bare, "integer" | "smallint") => return Verdict::Narrow,
+            Kind::Date => bare.starts_with("timestamp"),
+            Kind::Id => match id {
+                IdKind::Serial => integer,
+                IdKind::Uuid => text || bare == "uuid",
+                IdKind::Generated => text || integer || bare == "uuid",
+                IdKind::Text => text,
+            },
+            // Another type may be an enumeration, or a domain.
+            Kind::String => {
+                let other = matches!(bare, "boolean" | "bytea" | "date" | "uuid")
+                    || bare.starts_with("timestamp")
+                    || data_type.contains("[]");
+                !(integer || fraction || json || other)
+            }
+            Kind::Number => integer || fraction,
+            Kind::BigInt => bare == "bigint" || fraction,
+            Kind::Boolean => bare == "boolean",
+            Kind::Json => json || text,
+            Kind::StringList | Kind::NumberList => json || text || data_type.contains("[]"),
+        };
+        if fits { Verdict::Fits } else { Verdict::Wrong }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::dialect::{ColumnUse, Dialect, JoinedRows, Piece};
+use super::dialect::{ColumnUse, Dialect, JoinedRows, Piece, Verdict, touch_trigger};
 use super::{Builder, Field, Literal, Term};
 use crate::engine::Role;
 use crate::engine::sqlite::FOLD;
@@ -154,6 +154,47 @@ impl Dialect for Sqlite {
 
     fn same_name(&self, one: &str, other: &str) -> bool {
         one.eq_ignore_ascii_case(other)
+    }
+
+    /// ASCII only: an index may not depend on a function that others do not know.
+    fn folded_key(&self, sql: &mut Builder, column: &str) {
+        sql.name(column).sql(" COLLATE NOCASE");
+    }
+
+    fn create_touch_trigger(&self, sql: &mut Builder, table: &str, column: &str) {
+        sql.sql("CREATE TRIGGER ")
+            .name(&touch_trigger(table, column));
+        sql.sql(" AFTER UPDATE ON ").table(table);
+        sql.sql(" WHEN NEW.")
+            .name(column)
+            .sql(" IS OLD.")
+            .name(column);
+        sql.sql(" BEGIN UPDATE ")
+            .table(table)
+            .sql(" SET ")
+            .name(column);
+        sql.sql(" = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE \"id\" = NEW.\"id\"; END");
+    }
+
+    /// By the affinity that SQLite reads out of a type's name (datatype3, section 3.1).
+    fn judge(&self, kind: Kind, id: IdKind, data_type: &str) -> Verdict {
+        let has = |parts: &[&str]| parts.iter().any(|part| data_type.contains(part));
+        let integer = has(&["int"]);
+        let text = !integer && has(&["char", "clob", "text"]);
+        let anything = data_type.is_empty() || (!integer && !text && has(&["blob", "any"]));
+        let fits = match kind {
+            Kind::Id if id == IdKind::Serial => integer,
+            Kind::Number | Kind::BigInt | Kind::Boolean => !text,
+            // An integer's date is one that no date in text compares with.
+            Kind::Date => !integer && !has(&["real", "floa", "doub"]),
+            Kind::Id | Kind::String => text,
+            Kind::Json | Kind::StringList | Kind::NumberList => text || data_type.contains("json"),
+        };
+        if fits || anything {
+            Verdict::Fits
+        } else {
+            Verdict::Wrong
+        }
     }
 }
 

@@ -21,6 +21,15 @@ pub fn decode(row: &MySqlRow, statement: &Statement, cells: &mut Rows) -> Result
     Ok(())
 }
 
+/// The cells of a row of which nothing is known but what the server says.
+pub fn as_it_is(row: &MySqlRow, cells: &mut Rows) -> Result<()> {
+    for index in 0..row.len() {
+        let stored = row.try_get_raw(index).map_err(|_| unreadable())?;
+        cells.push(cell(&Column::Scalar(Kind::String), stored)?);
+    }
+    Ok(())
+}
+
 fn cell(column: &Column, stored: MySqlValueRef) -> Result<Value> {
     // `is_null` takes a day that is none for a null.
     let bytes = decoded::<&[u8]>(stored.clone());

@@ -22,6 +22,20 @@ pub fn decode(row: &PgRow, statement: &Statement, cells: &mut Rows) -> Result<()
     Ok(())
 }
 
+/// The cells of a row of which nothing is known but what the server says.
+pub fn as_it_is(row: &PgRow, cells: &mut Rows) -> Result<()> {
+    for index in 0..row.len() {
+        let stored = row.try_get_raw(index).map_err(|_| unreadable())?;
+        let is_flag = stored
+            .type_info()
+            .oid()
+            .is_some_and(|oid| oid.0 == types::BOOL);
+        let kind = if is_flag { Kind::Boolean } else { Kind::String };
+        cells.push(cell(&Column::Scalar(kind), &stored)?);
+    }
+    Ok(())
+}
+
 fn cell(column: &Column, stored: &PgValueRef) -> Result<Value> {
     if stored.is_null() {
         return Ok(Value::Null);

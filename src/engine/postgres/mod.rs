@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Either, Executor, Row};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Either, Executor, Row};
 
 use self::types::ColumnType;
 use super::server::{
@@ -224,6 +224,35 @@ impl Driver for Postgres {
         let cells = |row: &PgRow| (0..row.len()).map(|index| row.try_get(index)).collect();
         let texts: sqlx::Result<Vec<Texts>> = rows.iter().map(cells).collect();
         texts.map_err(failed)
+    }
+
+    async fn query(
+        &self,
+        connection: &mut Connection,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<(Vec<String>, Rows), Failure> {
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for value in values {
+            query = match value {
+                Value::Null | Value::List(_) => query.bind(None::<String>),
+                Value::Boolean(boolean) => query.bind(*boolean),
+                Value::Integer(integer) | Value::Timestamp(integer) => query.bind(*integer),
+                Value::Real(real) => query.bind(*real),
+                Value::Text(text) => query.bind(text),
+            };
+        }
+        let failed = |error| error::from_server(&error, "a statement");
+        let rows = connection.raw.fetch_all(query).await.map_err(failed)?;
+        let columns = rows.first().map_or(Vec::new(), |row: &PgRow| {
+            let columns = row.columns().iter();
+            columns.map(|column| column.name().to_owned()).collect()
+        });
+        let mut cells = Rows::new();
+        for row in &rows {
+            decode::as_it_is(row, &mut cells)?;
+        }
+        Ok((columns, cells))
     }
 
     fn begin(&self, isolation: Option<Isolation>) -> String {

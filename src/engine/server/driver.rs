@@ -62,6 +62,14 @@ pub trait Driver: Send + Sync + 'static {
         values: &[&str],
     ) -> impl Future<Output = Result<Vec<Texts>, Failure>> + Send;
 
+    /// Runs one statement as it is: the names of its columns, and the cells of its rows.
+    fn query(
+        &self,
+        connection: &mut Self::Connection,
+        sql: &str,
+        values: &[Value],
+    ) -> impl Future<Output = Result<(Vec<String>, Rows), Failure>> + Send;
+
     /// What begins a transaction.
     fn begin(&self, isolation: Option<Isolation>) -> String;
 

@@ -363,6 +363,34 @@ impl<D: Driver> Server<D> {
         }
     }
 
+    /// Runs one statement as it is, on the primary, once.
+    pub async fn query(
+        &self,
+        _in_flight: InFlight,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<(Vec<String>, Rows)> {
+        let mut lease = self.primary.lease("a statement").await?;
+        lease.distrust();
+        let work = self.driver().query(&mut lease, sql, values);
+        let result = self.in_time("a statement", work).await;
+        match result {
+            Ok(answer) => {
+                lease.trust();
+                Ok(answer)
+            }
+            Err(failure) => {
+                if failure.spoils_connection() {
+                    lease.spoil();
+                    self.primary.forget_idle();
+                } else {
+                    lease.trust();
+                }
+                Err(failure.error)
+            }
+        }
+    }
+
     /// A connection of its own, beside the pool.
     pub async fn connect(&self) -> Result<D::Connection> {
         self.primary.connect().await

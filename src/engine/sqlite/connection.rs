@@ -169,6 +169,38 @@ impl Connection {
         result
     }
 
+    /// Runs `work` in a transaction that only reads.
+    pub fn at_one_moment<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.control("BEGIN", "begin a transaction", Patience::ForLocks)?;
+        let result = work(self);
+        // A failure may have ended it.
+        if self.in_transaction() {
+            self.control("ROLLBACK", "roll back", Patience::ForLocks)?;
+        }
+        result
+    }
+
+    /// Runs one statement as it is: the names of its columns, and the cells of its rows.
+    pub fn query(&mut self, sql: &str, values: &[Value]) -> Result<(Vec<String>, Rows)> {
+        self.be(Patience::ForLocks)?;
+        let failed = |error| error::from_control(&error, "a statement");
+        let mut prepared = self.raw.prepare(sql).map_err(failed)?;
+        let columns: Vec<String> = prepared
+            .column_names()
+            .into_iter()
+            .map(ToOwned::to_owned)
+            .collect();
+        let values = rusqlite::params_from_iter(values.iter().map(encode::as_it_is));
+        let mut rows = prepared.query(values).map_err(failed)?;
+        let mut cells = Rows::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            for index in 0..columns.len() {
+                cells.push(decode::as_it_is(row.get_ref(index).map_err(failed)?));
+            }
+        }
+        Ok((columns, cells))
+    }
+
     fn in_one_transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.control("BEGIN IMMEDIATE", "begin a transaction", Patience::ForLocks)?;
         let result = work(self).and_then(|value| {

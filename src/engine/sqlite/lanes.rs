@@ -116,6 +116,17 @@ impl Lanes {
         .await
     }
 
+    /// Lends a connection to whoever only looks; the one that there is to a database in memory.
+    pub async fn with_looker<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if self.config.is_memory() {
+            return self.with_writer("a look", work).await;
+        }
+        self.with_reader(work).await
+    }
+
     pub async fn write(
         self: &Arc<Self>,
         statement: Arc<Statement>,

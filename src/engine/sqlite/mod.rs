@@ -31,6 +31,7 @@ use tokio::sync::OnceCell;
 
 pub use config::{Config, Options};
 pub use connection::Connection;
+pub use error::from_control;
 pub use fold::FOLD;
 pub use transaction::Transaction;
 
@@ -95,6 +96,33 @@ impl Sqlite {
         self.lanes()
             .await?
             .with_writer("a migration", |connection| connection.change_schema(work))
+            .await
+    }
+
+    /// Reads about the schema, as it is at one moment.
+    pub async fn read_schema<T: Send + 'static>(
+        &self,
+        _in_flight: InFlight,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.lanes()
+            .await?
+            .with_looker(|connection| connection.at_one_moment(work))
+            .await
+    }
+
+    /// Runs one statement as it is: the names of its columns, and the cells of its rows.
+    pub async fn query(
+        &self,
+        _in_flight: InFlight,
+        sql: String,
+        values: Vec<Value>,
+    ) -> Result<(Vec<String>, Rows)> {
+        self.lanes()
+            .await?
+            .with_writer("a statement", move |connection| {
+                connection.query(&sql, &values)
+            })
             .await
     }
 

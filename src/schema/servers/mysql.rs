@@ -1,19 +1,19 @@
 //! MySQL and MariaDB: every statement stands for itself, and the lock is the connection's.
 
-use super::{Migrates, Session, locked};
+use super::{Migrates, Session};
 use crate::engine::mysql::{Facts, MySql};
 use crate::engine::server::Driver;
 use crate::error::Result;
-use crate::schema::existing::{Existing, ExistingColumn, ExistingIndex, ExistingTable};
-use crate::schema::model::Schema;
-use crate::sql::{self, Dialect};
+use crate::schema::existing::{
+    Existing, ExistingColumn, ExistingForeignKey, ExistingIndex, ExistingTable,
+};
+use crate::schema::site::{Site, Visit};
+use crate::sql::{self, Builder, Dialect};
 
 /// The lock of the migrations of one database: locks are the server's, and have short names.
 const LOCK: &str = "CONCAT('better-auth-native ', LEFT(SHA2(DATABASE(), 256), 40))";
 
 impl Migrates for MySql {
-    const UNDOES: bool = false;
-
     fn dialect(&self, facts: &Facts) -> impl Dialect + 'static {
         sql::MySql {
             mariadb: facts.mariadb,
@@ -21,7 +21,11 @@ impl Migrates for MySql {
         }
     }
 
-    async fn prepare(session: &mut Session<'_, Self>, change: bool) -> Result<()> {
+    fn is_stepwise(_visit: Visit) -> bool {
+        true
+    }
+
+    async fn enter(session: &mut Session<'_, Self>, visit: Visit) -> Result<()> {
         let statement_timeout = if Self::facts(&session.connection).mariadb {
             "max_statement_time"
         } else {
@@ -30,7 +34,7 @@ impl Migrates for MySql {
         let seconds = session.patience.as_millis().div_ceil(1000);
         let limits = format!("SET SESSION {statement_timeout} = 0, lock_wait_timeout = {seconds}");
         session.control(&limits, "setting its limits").await?;
-        if !change {
+        if visit == Visit::Look {
             return Ok(());
         }
         let lock = format!("SELECT CAST(GET_LOCK({LOCK}, {seconds}) AS CHAR)");
@@ -39,24 +43,65 @@ impl Migrates for MySql {
             return Ok(());
         }
         let holder = holder(session).await?;
-        Err(locked(session.driver.name(), session.patience, holder))
+        Err(session.locked(holder))
     }
 
-    async fn finish(session: &mut Session<'_, Self>, _for_good: bool) -> Result<()> {
+    async fn leave(session: &mut Session<'_, Self>, _visit: Visit, _kept: bool) -> Result<()> {
         let release = format!("DO RELEASE_LOCK({LOCK})");
         session
             .control(&release, "letting other migrations go on")
             .await
     }
 
-    async fn read(session: &mut Session<'_, Self>, schema: &Schema) -> Result<Existing> {
-        let names = schema.table_names();
+    async fn read(session: &mut Session<'_, Self>, names: &[&str]) -> Result<Existing> {
         let mut existing = Existing::default();
-        read_columns(session, &names, &mut existing).await?;
-        read_indexes(session, &names, &mut existing).await?;
-        read_references(session, &names, &mut existing).await?;
+        read_columns(session, names, &mut existing).await?;
+        read_indexes(session, names, &mut existing).await?;
+        read_references(session, names, &mut existing).await?;
+        read_triggers(session, names, &mut existing).await?;
         Ok(existing)
     }
+
+    async fn strangers(session: &mut Session<'_, Self>, tables: &[&str]) -> Result<Vec<String>> {
+        const QUERY: &str = "SELECT DISTINCT CAST(table_name AS CHAR), \
+            CAST(referenced_table_name AS CHAR) FROM information_schema.key_column_usage \
+            WHERE referenced_table_name IS NOT NULL AND referenced_table_schema = DATABASE()";
+        let dialect = session.dialect();
+        let own = |name: &str| {
+            let mut tables = tables.iter().map(|table| dialect.qualified(table).1);
+            tables.any(|table| table.eq_ignore_ascii_case(name))
+        };
+        let rows = session.fetch(QUERY, &[]).await?;
+        let strangers = rows.into_iter().filter_map(|row| match &row[..] {
+            [Some(from), Some(to)] if own(to) && !own(from) => Some(from.clone()),
+            _ => None,
+        });
+        Ok(strangers.collect())
+    }
+
+    /// In any order: nobody else refers to them.
+    async fn drop_tables(session: &mut Session<'_, Self>, tables: &[&str]) -> Result<()> {
+        for_each(session, "DROP TABLE ", tables).await
+    }
+
+    /// TRUNCATE makes a new file for each, and takes longer where there are few rows.
+    async fn empty_tables(session: &mut Session<'_, Self>, tables: &[&str]) -> Result<()> {
+        for_each(session, "DELETE FROM ", tables).await
+    }
+}
+
+async fn for_each(session: &mut Session<'_, MySql>, what: &str, tables: &[&str]) -> Result<()> {
+    session.run("SET SESSION foreign_key_checks = 0").await?;
+    let mut result = Ok(());
+    for table in tables {
+        let dialect = session.dialect();
+        let mut sql = Builder::new(&*dialect);
+        sql.sql(what).table(table);
+        let sql = sql.finish().0;
+        result = result.and(session.run(&sql).await);
+    }
+    session.run("SET SESSION foreign_key_checks = 1").await?;
+    result
 }
 
 /// Who has the lock.
@@ -108,7 +153,10 @@ async fn read_columns(
     const COLUMNS: &str = "CAST(column_name AS CHAR), CAST(column_type AS CHAR), \
         CAST(collation_name AS CHAR), CAST(CASE WHEN data_type LIKE '%text' \
         OR data_type LIKE '%blob' THEN 4294967295 ELSE character_maximum_length END AS CHAR), \
-        CAST(ordinal_position AS CHAR) FROM information_schema.columns WHERE 1 = 1";
+        CAST(data_type AS CHAR), CAST(is_nullable AS CHAR), \
+        CASE WHEN column_default IS NULL AND extra NOT LIKE '%auto_increment%' \
+        AND extra NOT LIKE '%GENERATED%' THEN '0' ELSE '1' END, CAST(extra AS CHAR) \
+        FROM information_schema.columns WHERE 1 = 1";
     for (place, row) in read(session, names, TABLES).await? {
         let table = ExistingTable {
             is_view: row[0].as_deref().is_some_and(|kind| kind.contains("VIEW")),
@@ -120,7 +168,17 @@ async fn read_columns(
         let Some(table) = existing.tables.get_mut(names[place]) else {
             continue;
         };
-        let [Some(name), Some(column_type), collation, characters, _] = &row[..] else {
+        let [
+            Some(name),
+            Some(column_type),
+            collation,
+            characters,
+            data_type,
+            nullable,
+            has_default,
+            extra,
+        ] = &row[..]
+        else {
             continue;
         };
         let column_type = match collation {
@@ -131,6 +189,15 @@ async fn read_columns(
             name: name.clone(),
             column_type: Some(column_type),
             characters: characters.as_ref().and_then(|count| count.parse().ok()),
+            data_type: data_type.as_deref().unwrap_or_default().to_lowercase(),
+            nullable: nullable.as_deref() == Some("YES"),
+            has_default: has_default.as_deref() == Some("1"),
+            updates_itself: extra
+                .as_deref()
+                .is_some_and(|extra| extra.to_lowercase().contains("on update")),
+            ignores_case: collation
+                .as_deref()
+                .is_some_and(|name| name.ends_with("_ci")),
         });
     }
     Ok(())
@@ -168,8 +235,11 @@ async fn read_indexes(
         let table = existing.tables.get_mut(names[place]);
         if let Some(table) = table.filter(|_| serves) {
             if position == 1 {
-                let columns = Vec::new();
-                table.indexes.push(ExistingIndex { columns, unique });
+                table.indexes.push(ExistingIndex {
+                    name: name.clone(),
+                    columns: Vec::new(),
+                    unique,
+                });
             }
             if let Some(index) = table.indexes.last_mut() {
                 index.columns.push(column);
@@ -185,16 +255,47 @@ async fn read_references(
     names: &[&str],
     existing: &mut Existing,
 ) -> Result<()> {
-    const REFERENCES: &str = "CAST(column_name AS CHAR) FROM information_schema.key_column_usage \
-        WHERE referenced_table_name IS NOT NULL";
+    const REFERENCES: &str = "CAST(column_name AS CHAR), CAST(constraint_name AS CHAR) \
+        FROM information_schema.key_column_usage WHERE referenced_table_name IS NOT NULL";
+    const RULES: &str = "CAST(constraint_name AS CHAR), CAST(delete_rule AS CHAR) \
+        FROM (SELECT constraint_name, delete_rule, table_name, \
+        constraint_schema AS table_schema FROM information_schema.referential_constraints) AS rules \
+        WHERE 1 = 1";
     const TAKEN: &str = "SELECT DISTINCT CAST(constraint_name AS CHAR) \
         FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE()";
+    let rules = read(session, names, RULES).await?;
+    let cascades = |place: usize, name: &str| {
+        rules.iter().any(|(of, row)| {
+            *of == place && row[0].as_deref() == Some(name) && row[1].as_deref() == Some("CASCADE")
+        })
+    };
     for (place, row) in read(session, names, REFERENCES).await? {
-        if let Some(table) = existing.tables.get_mut(names[place]) {
-            table.references.extend(row.into_iter().flatten());
-        }
+        let (Some(table), [Some(column), Some(name)]) =
+            (existing.tables.get_mut(names[place]), &row[..])
+        else {
+            continue;
+        };
+        table.foreign_keys.push(ExistingForeignKey {
+            name: name.clone(),
+            column: column.clone(),
+            cascades: cascades(place, name),
+        });
     }
     let taken = session.fetch(TAKEN, &[]).await?;
     existing.taken.extend(taken.into_iter().flatten().flatten());
+    Ok(())
+}
+
+async fn read_triggers(
+    session: &mut Session<'_, MySql>,
+    names: &[&str],
+    existing: &mut Existing,
+) -> Result<()> {
+    const TRIGGERS: &str = "CAST(trigger_name AS CHAR) FROM (SELECT trigger_name, \
+        event_object_table AS table_name, event_object_schema AS table_schema \
+        FROM information_schema.triggers) AS fired WHERE 1 = 1";
+    let rows = read(session, names, TRIGGERS).await?;
+    let triggers = rows.into_iter().flat_map(|(_, row)| row).flatten();
+    existing.triggers.extend(triggers);
     Ok(())
 }

@@ -1,18 +1,22 @@
-//! PostgreSQL: everything in one transaction, which the lock ends with.
+//! PostgreSQL: everything in one transaction, which the lock ends with; but for indexes that are
+//! made while others write.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
-use super::{Migrates, Session, locked};
+use super::{Migrates, Session};
 use crate::engine::postgres::{Facts, Postgres};
 use crate::engine::server::Driver;
-use crate::error::{Code, Result};
-use crate::schema::existing::{Existing, ExistingColumn, ExistingIndex};
-use crate::schema::model::Schema;
+use crate::error::Result;
+use crate::schema::existing::{Existing, ExistingColumn, ExistingForeignKey, ExistingIndex};
+use crate::schema::site::{Site, Visit};
 use crate::sql::{self, Builder, Dialect};
 
-impl Migrates for Postgres {
-    const UNDOES: bool = true;
+/// How long to wait before the lock is asked for again. Whoever waits inside of a statement has a
+/// snapshot, and an index that is made concurrently waits for all of those: for ever.
+const PAUSE: Duration = Duration::from_millis(25);
 
+impl Migrates for Postgres {
     fn dialect(&self, facts: &Facts) -> impl Dialect + 'static {
         sql::Postgres {
             schema: facts.schema.clone(),
@@ -20,38 +24,63 @@ impl Migrates for Postgres {
         }
     }
 
-    async fn prepare(session: &mut Session<'_, Self>, change: bool) -> Result<()> {
-        let mode = if change { "WRITE" } else { "ONLY" };
+    fn is_stepwise(visit: Visit) -> bool {
+        visit == Visit::Alone
+    }
+
+    async fn enter(session: &mut Session<'_, Self>, visit: Visit) -> Result<()> {
+        let patience = session.patience.as_millis();
         // Whoever has waited has to see what was done meanwhile, whatever the default is.
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ {mode}; \
-             SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {}",
-            session.patience.as_millis()
-        );
-        session.control(&begin, "begin a transaction").await?;
-        if !change {
-            return Ok(());
-        }
-        let key = lock_key(session);
-        let lock = format!("SELECT pg_advisory_xact_lock({key})");
-        match session.control(&lock, "waiting for other migrations").await {
-            Err(error) if error.code == Code::DatabaseLocked => {
-                Self::finish(session, false).await?;
-                let holder = holder(session, &key).await?;
-                Err(locked(session.driver.name(), session.patience, holder))
+        let begin = |mode: &str| {
+            format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ {mode}; \
+                 SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {patience}"
+            )
+        };
+        let (begin, lock) = match visit {
+            Visit::Look => {
+                let begin = begin("ONLY");
+                return session.control(&begin, "begin a transaction").await;
             }
-            result => result,
+            Visit::Change => (begin("WRITE"), "pg_try_advisory_xact_lock"),
+            Visit::Alone => (
+                format!("SET statement_timeout = 0; SET lock_timeout = {patience}"),
+                "pg_try_advisory_lock",
+            ),
+        };
+        let key = lock_key(session);
+        let ask = format!("SELECT {lock}({key})::text");
+        let give_up = Instant::now() + session.patience;
+        loop {
+            session.control(&begin, "begin a transaction").await?;
+            let got = session.fetch(&ask, &[]).await?;
+            if got.first().and_then(|row| row.first()?.as_deref()) == Some("true") {
+                return Ok(());
+            }
+            if visit == Visit::Change {
+                Self::leave(session, visit, false).await?;
+            }
+            if Instant::now() >= give_up {
+                let holder = holder(session, &key).await?;
+                return Err(session.locked(holder));
+            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn finish(session: &mut Session<'_, Self>, for_good: bool) -> Result<()> {
-        let sql = if for_good { "COMMIT" } else { "ROLLBACK" };
+    async fn leave(session: &mut Session<'_, Self>, visit: Visit, kept: bool) -> Result<()> {
+        let sql = match visit {
+            Visit::Look => "ROLLBACK",
+            Visit::Change if kept => "COMMIT",
+            Visit::Change => "ROLLBACK",
+            // The connection's other locks are not there: it has no other use.
+            Visit::Alone => "SELECT pg_advisory_unlock_all()",
+        };
         session.control(sql, "end a transaction").await
     }
 
-    async fn read(session: &mut Session<'_, Self>, schema: &Schema) -> Result<Existing> {
-        let names = schema.table_names();
-        let wanted = Wanted::new(session, &names);
+    async fn read(session: &mut Session<'_, Self>, names: &[&str]) -> Result<Existing> {
+        let wanted = Wanted::new(session, names);
         let mut existing = Existing::default();
         wanted.columns(session, &mut existing).await?;
         wanted.indexes(session, &mut existing).await?;
@@ -59,6 +88,31 @@ impl Migrates for Postgres {
         wanted.surroundings(session, &mut existing).await?;
         Ok(existing)
     }
+
+    /// Dropping asks by itself.
+    async fn strangers(_session: &mut Session<'_, Self>, _tables: &[&str]) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn drop_tables(session: &mut Session<'_, Self>, tables: &[&str]) -> Result<()> {
+        let sql = listed(session, "DROP TABLE ", tables);
+        session.run(&sql).await
+    }
+
+    async fn empty_tables(session: &mut Session<'_, Self>, tables: &[&str]) -> Result<()> {
+        let mut sql = listed(session, "TRUNCATE ", tables);
+        sql.push_str(" RESTART IDENTITY CASCADE");
+        session.run(&sql).await
+    }
+}
+
+fn listed(session: &Session<Postgres>, what: &str, tables: &[&str]) -> String {
+    let dialect = session.dialect();
+    let mut sql = Builder::new(&*dialect);
+    sql.sql(what).list(", ", tables, |sql, table| {
+        sql.table(table);
+    });
+    sql.finish().0
 }
 
 /// A number for the migrations of one database and schema.
@@ -88,6 +142,10 @@ async fn holder(session: &mut Session<'_, Postgres>, key: &str) -> Result<Option
     Ok(Some(format!(
         "process {pid} of the server (\"{application}\")"
     )))
+}
+
+fn is(cell: &Option<String>) -> bool {
+    cell.as_deref() == Some("true")
 }
 
 /// The tables to read about.
@@ -135,25 +193,41 @@ impl<'n> Wanted<'n> {
     ) -> Result<()> {
         let query = format!(
             "SELECT place::text, (relkind NOT IN ('r', 'p'))::text, attname::text, \
-             format_type(atttypid, atttypmod) \
+             format_type(atttypid, atttypmod), (NOT attnotnull)::text, \
+             (atthasdef OR attidentity <> '')::text, (typname = 'citext' \
+             OR NOT coalesce(collisdeterministic, true))::text \
              FROM {WANTED} JOIN pg_class ON pg_class.oid = to_regclass(wanted.name) \
              AND relkind IN ('r', 'p', 'v', 'm', 'f') LEFT JOIN pg_attribute ON attrelid = pg_class.oid \
-             AND attnum > 0 AND NOT attisdropped ORDER BY place, attnum"
+             AND attnum > 0 AND NOT attisdropped LEFT JOIN pg_type ON pg_type.oid = atttypid \
+             LEFT JOIN pg_collation ON pg_collation.oid = attcollation ORDER BY place, attnum"
         );
         for row in session.fetch(&query, &[&self.quoted]).await? {
-            let [place, is_view, name, column_type] = &row[..] else {
+            let [
+                place,
+                is_view,
+                name,
+                column_type,
+                nullable,
+                has_default,
+                ignores_case,
+            ] = &row[..]
+            else {
                 continue;
             };
             let Some(table) = self.name(place.as_ref()) else {
                 continue;
             };
             let table = existing.tables.entry(table.to_owned()).or_default();
-            table.is_view = is_view.as_deref() == Some("true");
+            table.is_view = is(is_view);
             if let Some(name) = name {
                 table.columns.push(ExistingColumn {
                     name: name.clone(),
                     column_type: column_type.clone(),
-                    characters: None,
+                    data_type: column_type.as_deref().unwrap_or_default().to_lowercase(),
+                    nullable: is(nullable),
+                    has_default: is(has_default),
+                    ignores_case: is(ignores_case),
+                    ..ExistingColumn::default()
                 });
             }
         }
@@ -167,7 +241,8 @@ impl<'n> Wanted<'n> {
         existing: &mut Existing,
     ) -> Result<()> {
         let query = format!(
-            "SELECT place::text, indexrelid::text, indisunique::text, coalesce(attname, '')::text \
+            "SELECT place::text, pg_class.relname::text, indisunique::text, \
+             coalesce(attname, '')::text \
              FROM {WANTED} JOIN pg_index ON indrelid = to_regclass(wanted.name) \
              JOIN pg_class ON pg_class.oid = indexrelid \
              JOIN pg_am ON pg_am.oid = pg_class.relam AND amname = 'btree' \
@@ -189,8 +264,9 @@ impl<'n> Wanted<'n> {
             if last != this {
                 last = this;
                 table.indexes.push(ExistingIndex {
+                    name: index.clone().unwrap_or_default(),
                     columns: Vec::new(),
-                    unique: unique.as_deref() == Some("true"),
+                    unique: is(unique),
                 });
             }
             if let Some(index) = table.indexes.last_mut() {
@@ -206,17 +282,23 @@ impl<'n> Wanted<'n> {
         existing: &mut Existing,
     ) -> Result<()> {
         let query = format!(
-            "SELECT place::text, attname::text FROM {WANTED} \
+            "SELECT place::text, attname::text, conname::text, (confdeltype = 'c')::text \
+             FROM {WANTED} \
              JOIN pg_constraint ON conrelid = to_regclass(wanted.name) AND contype = 'f' \
              JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey)"
         );
         for row in session.fetch(&query, &[&self.quoted]).await? {
-            let [place, Some(column)] = &row[..] else {
+            let [place, Some(column), Some(name), cascades] = &row[..] else {
                 continue;
+            };
+            let key = ExistingForeignKey {
+                name: name.clone(),
+                column: column.clone(),
+                cascades: is(cascades),
             };
             let name = self.name(place.as_ref());
             if let Some(table) = name.and_then(|name| existing.tables.get_mut(name)) {
-                table.references.push(column.clone());
+                table.foreign_keys.push(key);
             }
         }
         Ok(())
@@ -243,6 +325,16 @@ impl<'n> Wanted<'n> {
         let schemas = serde_json::Value::from(schemas).to_string();
         let names = session.fetch(NAMES, &[&self.quoted, &schemas]).await?;
         existing.taken = names.into_iter().flatten().flatten().collect();
+        const BROKEN: &str = "SELECT DISTINCT relname::text FROM json_array_elements_text($1::json) \
+             AS wanted (name) JOIN pg_index ON indrelid = to_regclass(wanted.name) \
+             JOIN pg_class ON pg_class.oid = indexrelid WHERE NOT indisvalid";
+        const TRIGGERS: &str = "SELECT DISTINCT tgname::text FROM \
+             json_array_elements_text($1::json) AS wanted (name) \
+             JOIN pg_trigger ON tgrelid = to_regclass(wanted.name) AND NOT tgisinternal";
+        let broken = session.fetch(BROKEN, &[&self.quoted]).await?;
+        existing.broken_indexes = broken.into_iter().flatten().flatten().collect();
+        let triggers = session.fetch(TRIGGERS, &[&self.quoted]).await?;
+        existing.triggers = triggers.into_iter().flatten().flatten().collect();
         let missing = session.fetch(MISSING, &[&schemas]).await?;
         existing.missing_schemas = missing.into_iter().flatten().flatten().collect();
         existing.missing_schemas.sort();

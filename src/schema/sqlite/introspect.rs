@@ -2,12 +2,13 @@
 
 use rusqlite::params;
 
-use super::Schema;
 use crate::engine::sqlite::Connection;
 use crate::error::{Code, Error, Result};
-use crate::schema::existing::{Existing, ExistingColumn, ExistingIndex, ExistingTable};
+use crate::schema::existing::{
+    Existing, ExistingColumn, ExistingForeignKey, ExistingIndex, ExistingTable,
+};
 
-pub fn read(connection: &Connection, schema: &Schema) -> Result<Existing> {
+pub fn read(connection: &Connection, tables: &[&str]) -> Result<Existing> {
     let failed = |name: &str, error| {
         let message = format!("cannot read how table \"{name}\" is built");
         Error::new(Code::StorageFailed, message)
@@ -15,21 +16,19 @@ pub fn read(connection: &Connection, schema: &Schema) -> Result<Existing> {
             .with_cause(error)
     };
     let mut existing = Existing::default();
-    for name in schema.table_names() {
+    for name in tables.iter().copied() {
         let table = read_table(connection.raw(), name).map_err(|error| failed(name, error))?;
         if let Some(table) = table {
             existing.tables.insert(name.to_owned(), table);
         }
     }
-    let taken = texts(
-        connection.raw(),
-        "SELECT name FROM sqlite_schema WHERE type <> ?",
-        "trigger",
-    );
-    existing.taken = taken
-        .map_err(|error| failed("sqlite_schema", error))?
-        .into_iter()
-        .collect();
+    let names = |query: &str| {
+        let names = texts(connection.raw(), query, "trigger");
+        let names = names.map_err(|error| failed("sqlite_schema", error))?;
+        Ok(names.into_iter().collect())
+    };
+    existing.taken = names("SELECT name FROM sqlite_schema WHERE type <> ?")?;
+    existing.triggers = names("SELECT name FROM sqlite_schema WHERE type = ?")?;
     Ok(existing)
 }
 
@@ -38,19 +37,42 @@ fn read_table(
     connection: &rusqlite::Connection,
     name: &str,
 ) -> rusqlite::Result<Option<ExistingTable>> {
-    let columns = texts(connection, "SELECT name FROM pragma_table_xinfo(?)", name)?;
+    // A row id's alias gets its number by itself.
+    let mut statement = connection.prepare(
+        "SELECT name, lower(type), \"notnull\" OR pk, dflt_value IS NOT NULL OR hidden IN (2, 3) \
+         OR (pk AND lower(type) = 'integer') FROM pragma_table_xinfo(?)",
+    )?;
+    let columns = statement.query_map(params![name], |row| {
+        Ok(ExistingColumn {
+            name: row.get(0)?,
+            data_type: row.get(1)?,
+            nullable: !row.get::<_, bool>(2)?,
+            has_default: row.get(3)?,
+            ..ExistingColumn::default()
+        })
+    })?;
+    let mut columns: Vec<ExistingColumn> = columns.collect::<rusqlite::Result<_>>()?;
     if columns.is_empty() {
         return Ok(None);
     }
-    let columns = columns.into_iter().map(|name| ExistingColumn {
+    for column in &mut columns {
+        let metadata = connection.column_metadata(None, name, &column.name);
+        // A view's columns have none.
+        column.ignores_case = metadata.is_ok_and(|(_, collation, ..)| {
+            collation.is_some_and(|collation| collation.to_bytes().eq_ignore_ascii_case(b"nocase"))
+        });
+    }
+    let kind: Option<String> = texts(
+        connection,
+        "SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')",
         name,
-        ..ExistingColumn::default()
-    });
+    )?
+    .pop();
     Ok(Some(ExistingTable {
-        is_view: false,
-        columns: columns.collect(),
+        is_view: kind.as_deref() == Some("view"),
+        columns,
         indexes: indexes(connection, name)?,
-        references: references(connection, name)?,
+        foreign_keys: foreign_keys(connection, name)?,
     }))
 }
 
@@ -68,17 +90,29 @@ fn indexes(connection: &rusqlite::Connection, table: &str) -> rusqlite::Result<V
                 "SELECT coalesce(name, '') FROM pragma_index_info(?) ORDER BY seqno",
                 &name,
             )?;
-            Ok(ExistingIndex { columns, unique })
+            Ok(ExistingIndex {
+                name,
+                columns,
+                unique,
+            })
         })
         .collect()
 }
 
-fn references(connection: &rusqlite::Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    texts(
-        connection,
-        "SELECT \"from\" FROM pragma_foreign_key_list(?)",
-        table,
-    )
+fn foreign_keys(
+    connection: &rusqlite::Connection,
+    table: &str,
+) -> rusqlite::Result<Vec<ExistingForeignKey>> {
+    let mut statement = connection
+        .prepare("SELECT \"from\", on_delete = 'CASCADE' FROM pragma_foreign_key_list(?)")?;
+    let keys = statement.query_map(params![table], |row| {
+        Ok(ExistingForeignKey {
+            name: String::new(),
+            column: row.get(0)?,
+            cascades: row.get(1)?,
+        })
+    })?;
+    keys.collect()
 }
 
 fn texts(

@@ -1,24 +1,38 @@
 // The schema an application wants, from its Better Auth options, as the core takes it.
 
 import { getDatabaseIndexName } from "@better-auth/core/db/internal";
-import { Models } from "./adapter/models.js";
+import { Models } from "../adapter/models.js";
 
 /**
  * @typedef {import("@better-auth/core").BetterAuthOptions} BetterAuthOptions
- * @typedef {import("./adapter/models.js").Model} Model
- * @typedef {import("./adapter/models.js").Field} Field
+ * @typedef {import("../adapter/models.js").Model} Model
+ * @typedef {import("../adapter/models.js").Field} Field
+ */
+
+/**
+ * What this package adds to Better Auth's tables; the option `migrations` of nativeAdapter.
+ *
+ * @typedef {object} Extras
+ * @property {boolean} recommendedIndexes
+ * @property {boolean} uniqueAccounts
+ * @property {boolean} caseInsensitiveEmail
+ * @property {boolean} updatedAtTriggers
+ * @property {boolean} concurrentIndexes
  */
 
 /**
  * @param {BetterAuthOptions} options
  * @param {boolean} usePlural
+ * @param {Extras} extras
  */
-export function desiredSchema(options, usePlural) {
+export function desiredSchema(options, usePlural, extras) {
   const models = new Models(options, usePlural);
   const migrated = models.all.filter((model) => !models.schema[model.key].disableMigrations);
+  const tables = migrated.sort(byOrder(models)).map((model) => tableOf(models, model, extras));
   return {
     id: idKind(options),
-    tables: merged(migrated.sort(byOrder(models)).map((model) => tableOf(models, model))),
+    tables: merged(tables),
+    concurrentIndexes: extras.concurrentIndexes,
   };
 }
 
@@ -37,14 +51,57 @@ function byOrder({ schema }) {
 /**
  * @param {Models} models
  * @param {Model} model
+ * @param {Extras} extras
  */
-function tableOf(models, model) {
+function tableOf(models, model, extras) {
   const fields = model.list.filter((field) => field !== model.id);
+  const declared = [...fieldIndexes(model, fields), ...tableIndexes(models, model)];
+  const updatedAt = extras.updatedAtTriggers && model.fields.get("updatedAt");
   return {
     name: model.table,
     columns: fields.map((field) => columnOf(models, field)),
-    indexes: [...fieldIndexes(model, fields), ...tableIndexes(models, model)],
+    indexes: [...declared, ...extraIndexes(model, extras)],
+    touched: updatedAt ? updatedAt.column : null,
   };
+}
+
+/**
+ * What look-ups and clean-ups go by, by Better Auth's names: [model, fields].
+ *
+ * @type {[string, string[]][]}
+ */
+const RECOMMENDED = [
+  ["user", ["createdAt"]],
+  ["session", ["expiresAt"]],
+  ["session", ["userId", "expiresAt"]],
+  ["account", ["providerId", "accountId"]],
+  ["verification", ["identifier"]],
+  ["verification", ["expiresAt"]],
+];
+
+/**
+ * @param {Model} model
+ * @param {Extras} extras
+ */
+function extraIndexes(model, { recommendedIndexes, uniqueAccounts, caseInsensitiveEmail }) {
+  /** @param {string[]} names @param {boolean} unique */
+  const on = (names, unique) => {
+    const columns = names.map((name) => model.fields.get(name)?.column ?? "");
+    // An application may have done without one of them.
+    return columns.includes("") ? [] : [indexOn(model.table, columns, unique)];
+  };
+  const recommended = RECOMMENDED.filter(([key]) => recommendedIndexes && key === model.key)
+    .flatMap(([, names]) => on(names, false))
+    .map((index) => ({ ...index, recommended: true }));
+  // First, because it does what the recommended one is for.
+  const accounts = uniqueAccounts && model.key === "account" ? on(["providerId", "accountId"], true) : [];
+  const emails =
+    caseInsensitiveEmail && model.key === "user"
+      ? on(["email"], true).map((index) => ({ ...index, name: `${index.name}_ci`, folded: true }))
+      : [];
+  const covered = (/** @type {string[]} */ columns) =>
+    accounts.some((index) => index.columns.join() === columns.join());
+  return [...accounts, ...recommended.filter(({ columns }) => !covered(columns)), ...emails];
 }
 
 /**
@@ -112,6 +169,7 @@ function tableIndexes({ schema }, model) {
  * @param {string[]} columns
  * @param {boolean} unique
  * @param {string} [name]
+ * @returns {{ name: string, columns: string[], unique: boolean, folded?: boolean, recommended?: boolean }}
  */
 function indexOn(table, columns, unique, name) {
   const fields = /** @type {[string, ...string[]]} */ (columns);

@@ -1,0 +1,3 @@
+DROP TABLE `twoFactor`;
+
+ALTER TABLE `user` DROP COLUMN `twoFactorEnabled`;

@@ -1,0 +1,7 @@
+DROP TABLE `verification`;
+
+DROP TABLE `account`;
+
+DROP TABLE `session`;
+
+DROP TABLE `user`;

@@ -1,0 +1,5 @@
+DROP INDEX "passkey_credentialID_idx";
+
+DROP INDEX "passkey_userId_idx";
+
+DROP TABLE "passkey";

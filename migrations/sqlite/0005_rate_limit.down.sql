@@ -1,0 +1,3 @@
+DROP INDEX "rateLimit_key_uidx";
+
+DROP TABLE "rateLimit";

@@ -1,0 +1,8 @@
+CREATE TABLE "rateLimit" (
+  "id" text NOT NULL PRIMARY KEY,
+  "key" text NOT NULL,
+  "count" integer NOT NULL,
+  "lastRequest" bigint NOT NULL
+);
+
+CREATE UNIQUE INDEX "rateLimit_key_uidx" ON "rateLimit" ("key");
