@@ -15,7 +15,7 @@
  * @property {string} [own] Of whom it is promised; without, of the first contestant.
  * @property {string[]} peers
  * @property {number} least
- * @property {"throughput" | "loopP99"} [of] Throughput unless it is said otherwise.
+ * @property {keyof typeof QUALITIES} [of] Throughput unless it is said otherwise.
  */
 
 /**
@@ -25,12 +25,18 @@
  * @property {string} closest The measurement with the least to spare.
  */
 
-/** How many times as good the first is. @type {Record<string, (own: Result, other: Result) => number>} */
+/** How many times as good the first is. */
 const QUALITIES = {
+  /** @type {(own: Result, other: Result) => number} */
   throughput: (own, other) => own.ratio / other.ratio,
-  // The monitor cannot tell less than this from nothing.
-  loopP99: (own, other) => Math.max(other.loopP99 ?? 0, 0.1) / Math.max(own.loopP99 ?? 0, 0.1),
+  /** @type {(own: Result, other: Result) => number} */
+  loopP99: (own, other) => tellable(other.loopP99) / tellable(own.loopP99),
+  /** @type {(own: Result, other: Result) => number} */
+  loopP999: (own, other) => tellable(other.loopP999) / tellable(own.loopP999),
 };
+
+/** The monitor cannot tell less than this from nothing. @param {number | null} delay */
+const tellable = (delay) => Math.max(delay ?? 0, 0.1);
 
 /**
  * @param {Measurement[]} measurements

@@ -14,6 +14,14 @@ import { engines } from "./engines.js";
 /** @type {Record<string, () => Promise<Comparison>>} */
 export const comparisons = {
   ...Object.fromEntries(Object.keys(engines).map((name) => [name, () => ofEngine(name)])),
+  ...Object.fromEntries(
+    ["sqlite", "postgres", "mysql"].map((name) => [
+      `http-${name}`,
+      async () => (await import("./http/compare.js")).http(name),
+    ]),
+  ),
+  scale: async () => (await import("./scale.js")).scale,
+  startup: async () => (await import("./startup/compare.js")).startup,
   password: async () => (await import("./password/compare.js")).password,
 };
 

@@ -25,6 +25,7 @@ export async function contestant({ name, versions, database, close }) {
   return {
     name,
     versions,
+    database,
     adapter: await getAdapter(options),
     joining: await getAdapter({ ...options, advanced: { database: { joins: true } } }),
     close,

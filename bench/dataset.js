@@ -79,6 +79,27 @@ export const limit = (n) => ({
 });
 
 /**
+ * The rows of the users from one number to another.
+ *
+ * @param {number} first
+ * @param {number} end
+ * @returns {Record<string, { id: string }[]>}
+ */
+export function rowsOf(first, end) {
+  const numbers = Array.from({ length: end - first }, (_, index) => first + index);
+  return {
+    user: numbers.map(user),
+    session: numbers.map((n) => ({ id: id("session", n), ...session(n) })),
+    account: numbers.map((n) => ({ id: id("account", n), ...account(n) })),
+  };
+}
+
+/** The rows that limits are counted in. */
+function limitsOf() {
+  return Array.from({ length: LIMITED }, (_, n) => limit(n));
+}
+
+/**
  * Fills an empty database.
  *
  * @param {import("@better-auth/core/db/adapter").DBAdapter} adapter
@@ -86,13 +107,8 @@ export const limit = (n) => ({
  */
 export async function fill(adapter, users) {
   await adapter.transaction(async (transaction) => {
-    const add = (/** @type {string} */ model, /** @type {{ id: string }} */ data) =>
-      transaction.create({ model, data, forceAllowId: true });
-    for (let n = 0; n < users; n++) {
-      await add("user", user(n));
-      await add("session", { id: id("session", n), ...session(n) });
-      await add("account", { id: id("account", n), ...account(n) });
+    for (const [model, rows] of Object.entries({ ...rowsOf(0, users), rateLimit: limitsOf() })) {
+      for (const data of rows) await transaction.create({ model, data, forceAllowId: true });
     }
-    for (let n = 0; n < LIMITED; n++) await add("rateLimit", limit(n));
   });
 }

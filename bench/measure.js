@@ -20,7 +20,9 @@ import { runInNewContext } from "node:vm";
  * @property {number} p99
  * @property {number | null} loopP99 How late the event loop is, in milliseconds; median of the
  *   rounds. null for one caller, who leaves it no turn.
+ * @property {number | null} loopP999
  * @property {number | null} loopMax Of all rounds.
+ * @property {number} cpu Of this process, in microseconds per call; median of the rounds.
  */
 
 /**
@@ -30,7 +32,9 @@ import { runInNewContext } from "node:vm";
  * @property {number} time
  * @property {Float64Array} latencies
  * @property {number} loopP99
+ * @property {number} loopP999
  * @property {number} loopMax
+ * @property {number} cpu In microseconds.
  */
 
 /**
@@ -121,7 +125,9 @@ export function summarise(contestant, index, rounds, baseline, watched) {
     p95: percentile(latencies, 95),
     p99: percentile(latencies, 99),
     loopP99: watched ? median(laps.map((lap) => lap.loopP99)) : null,
+    loopP999: watched ? median(laps.map((lap) => lap.loopP999)) : null,
     loopMax: watched ? Math.max(...laps.map((lap) => lap.loopMax)) : null,
+    cpu: median(laps.map((lap) => lap.cpu / lap.latencies.length)),
   };
 }
 
@@ -154,15 +160,28 @@ export async function runLap(contestant, { run, prepare }, callers, first, calls
     }
   };
 
+  const watch = watchProcess();
+  await Promise.all(Array.from({ length: callers }, caller));
+  return { latencies, ...(await watch.stop()) };
+}
+
+/** How long something takes, what it costs, and how late it makes the event loop. */
+export function watchProcess() {
   const loop = monitorEventLoopDelay({ resolution: LOOK });
   loop.enable();
+  const spent = process.cpuUsage();
   const start = performance.now();
-  await Promise.all(Array.from({ length: callers }, caller));
-  const time = performance.now() - start;
-  await eventLoopTurn(); // For the monitor to see the end.
-  loop.disable();
-  const late = (/** @type {number} */ delay) => Math.max(delay / 1e6 - LOOK, 0);
-  return { time, latencies, loopP99: late(loop.percentile(99)), loopMax: late(loop.max) };
+  return {
+    async stop() {
+      const time = performance.now() - start;
+      const { user, system } = process.cpuUsage(spent);
+      await eventLoopTurn(); // For the monitor to see the end.
+      loop.disable();
+      const late = (/** @type {number} */ delay) => Math.max(delay / 1e6 - LOOK, 0);
+      const [loopP99, loopP999] = [99, 99.9].map((percent) => late(loop.percentile(percent)));
+      return { time, cpu: user + system, loopP99, loopP999, loopMax: late(loop.max) };
+    },
+  };
 }
 
 function eventLoopTurn() {
@@ -170,7 +189,7 @@ function eventLoopTurn() {
 }
 
 /** @param {number[]} numbers */
-function median(numbers) {
+export function median(numbers) {
   const sorted = numbers.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

@@ -13,6 +13,7 @@ import { account, limitKey, session, user, verification, verificationId } from "
  * @typedef {object} Contestant
  * @property {string} name
  * @property {string[]} versions Of what it consists of.
+ * @property {any} database As `betterAuth` takes it.
  * @property {DBAdapter} adapter As Better Auth's default options make it.
  * @property {DBAdapter} joining With `advanced.database.joins`.
  * @property {() => Promise<void> | void} close
@@ -21,7 +22,7 @@ import { account, limitKey, session, user, verification, verificationId } from "
 /**
  * @typedef {object} Operation
  * @property {string} name
- * @property {"find" | "join" | "create" | "consume"} [kind] What bars of its own it belongs to.
+ * @property {"find" | "join" | "list" | "create" | "consume" | "mix"} [kind] What bars of its own it belongs to.
  * @property {(contestant: Contestant, n: number) => Promise<any>} run
  * @property {(contestant: Contestant, n: number) => Promise<any>} [prepare] Makes what `run` needs.
  */
@@ -39,7 +40,8 @@ export function operationsOn(users) {
     { field: "token", value: sessions[n % users].token },
   ];
 
-  return [
+  /** @type {Operation[]} */
+  const operations = [
     {
       name: "findOne user by e-mail",
       kind: "find",
@@ -83,6 +85,7 @@ export function operationsOn(users) {
     },
     {
       name: "findMany, 100 users",
+      kind: "list",
       run: ({ adapter }) =>
         adapter.findMany({
           model: "user",
@@ -152,4 +155,31 @@ export function operationsOn(users) {
         }),
     },
   ];
+  return [...operations, mixOf(operations)];
+}
+
+/** How often of a hundred calls. @type {Record<string, number>} */
+const MIX = {
+  "session and its user": 60,
+  "user by e-mail and accounts": 15,
+  "update session": 15,
+  "incrementOne rate limit": 5,
+  "findMany, 100 users": 3,
+  "count users by a filter": 2,
+};
+
+/**
+ * What an application asks for, all at once.
+ *
+ * @param {Operation[]} operations
+ * @returns {Operation}
+ */
+function mixOf(operations) {
+  const calls = operations.flatMap((operation) => Array(MIX[operation.name] ?? 0).fill(operation));
+  return {
+    name: "a mix of reads and writes",
+    kind: "mix",
+    // Neighbours in time are of different kinds.
+    run: (contestant, n) => calls[(n * 37) % calls.length].run(contestant, n),
+  };
 }

@@ -6,7 +6,7 @@
  * @typedef {ReturnType<typeof import("./machine.js").describeMachine>} Machine
  */
 
-const NAME = 30;
+const NAME = 38;
 const CELL = 10;
 
 /**
@@ -52,11 +52,12 @@ export function printHeading(callers, unit = MICROSECONDS) {
  */
 export function printResults(operation, results, unit = MICROSECONDS) {
   console.log(operation);
-  for (const { contestant, opsPerSecond, ratio, p50, p95, p99, loopP99, loopMax } of results) {
+  for (const { contestant, opsPerSecond, ratio, p50, p95, p99, cpu, loopP99, loopP999, loopMax } of results) {
     const latencies = [p50, p95, p99].map((time) => (time * unit.inMillisecond).toFixed(1));
-    const delays = [loopP99, loopMax].flatMap((delay) => (delay === null ? [] : delay.toFixed(1)));
+    const delays = [loopP99, loopP999, loopMax].flatMap((delay) => (delay === null ? [] : delay.toFixed(1)));
     const speed = Math.round(opsPerSecond).toLocaleString("en");
-    console.log(line(`  ${contestant}`, [speed, `${ratio.toFixed(2)}x`, ...latencies, ...delays]));
+    const cells = [speed, `${ratio.toFixed(2)}x`, ...latencies, cpu.toFixed(1), ...delays];
+    console.log(line(`  ${contestant}`, cells));
   }
 }
 
@@ -76,6 +77,16 @@ export function printHashingMemory(memory) {
   console.log(line("", ["MB before", "most", "when idle"]));
   for (const { contestant, before, most, idle } of memory) {
     console.log(line(`  ${contestant}`, [before, most, idle].map((bytes) => (bytes / 1e6).toFixed(1))));
+  }
+}
+
+/** @param {import("./startup/compare.js").Start[]} starts */
+export function printStartup(starts) {
+  console.log("\nA process that imports Better Auth, makes one query and ends\n");
+  console.log(line("", ["ms", "MB open", "MB on disk"]));
+  for (const { engine, contestant, milliseconds, resident, installed } of starts) {
+    const disk = installed === null ? "" : (installed / 1e6).toFixed(1);
+    console.log(line(`  ${engine}, ${contestant}`, [milliseconds.toFixed(0), (resident / 1e6).toFixed(1), disk]));
   }
 }
 

@@ -23,23 +23,33 @@ const PRAGMAS = `
 const ON_BETTER_SQLITE3 = "built-in on better-sqlite3";
 const ON_NODE_SQLITE = "built-in on node:sqlite";
 
+const CALLERS = 32;
+
 const names = [NATIVE, ON_BETTER_SQLITE3];
 if (nodeSqlite()) names.push(ON_NODE_SQLITE);
 
 /** @type {import("./engines.js").Engine} */
 export const sqlite = {
   name: "SQLite",
-  callers: [1, 32],
+  callers: [1, CALLERS],
   names,
 
   promises: names.slice(1).flatMap((peer) => [
-    {
-      promise: `findOne at least 1.8 times as fast as the ${peer}`,
-      kinds: ["find"],
+    ...Object.entries({ find: 4, list: 4, create: 3 }).map(([kind, least]) => ({
+      promise: `${kind} at least ${least} times as fast as the ${peer}`,
+      kinds: [kind],
       peers: [peer],
-      least: 1.8,
-    },
+      least,
+    })),
     { promise: `nothing slower than the ${peer}`, peers: [peer], least: 1 },
+    {
+      promise: `the event loop less late, at the 99.9th percentile, than with the ${peer}`,
+      kinds: ["mix"],
+      callers: CALLERS,
+      peers: [peer],
+      least: 1,
+      of: /** @type {const} */ ("loopP999"),
+    },
   ]),
 
   install: compileBetterSqlite3,

@@ -3,6 +3,9 @@
 /** An ordinary user, who may make databases. */
 export const user = "tester";
 
+/** Somebody who may read: on MySQL and MariaDB every test's database, on PostgreSQL what is granted. */
+export const reader = "reader";
+
 /** Of everybody. Not what a URL can hold as it is. */
 export const password = "open:sesame?";
 

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import mysql from "mysql2/promise";
-import { database, password, urlOf, user } from "./accounts.js";
+import { database, password, reader, urlOf, user } from "./accounts.js";
 import { startDaemon } from "./daemon.js";
 import { freePort } from "./port.js";
 import { run } from "./program.js";
@@ -23,6 +23,8 @@ export const firstSql = `FLUSH PRIVILEGES;
 DROP USER IF EXISTS ''@localhost;
 CREATE USER ${user}@'%' IDENTIFIED BY '${password}';
 GRANT ALL ON *.* TO ${user}@'%';
+CREATE USER ${reader}@'%' IDENTIFIED BY '${password}';
+GRANT SELECT ON \`test\\_%\`.* TO ${reader}@'%';
 CREATE USER ${ADMINISTRATOR}@'%' IDENTIFIED BY '${password}';
 GRANT ALL ON *.* TO ${ADMINISTRATOR}@'%' WITH GRANT OPTION;
 ALTER USER ${ADMINISTRATOR}@localhost IDENTIFIED BY '${password}';

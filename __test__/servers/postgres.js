@@ -3,7 +3,7 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import pg from "pg";
-import { database, password, urlOf, user } from "./accounts.js";
+import { database, password, reader, urlOf, user } from "./accounts.js";
 import { cached } from "./cache.js";
 import { startDaemon } from "./daemon.js";
 import { unpack } from "./debian.js";
@@ -40,6 +40,7 @@ const SETTINGS = {
 /** What `postgres --single` runs, a line at a time. */
 const FIRST_SQL = `ALTER ROLE ${ADMINISTRATOR} PASSWORD '${password}'
 CREATE ROLE ${user} LOGIN CREATEDB PASSWORD '${password}'
+CREATE ROLE ${reader} LOGIN PASSWORD '${password}'
 CREATE DATABASE ${database} OWNER ${user}
 `;
 

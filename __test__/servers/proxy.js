@@ -29,11 +29,11 @@ export async function startProxy(serverUrl) {
     return listening;
   }
 
-  /** @param {Moment["before"]} before @param {string} containing */
-  const cutBefore = (before, containing) =>
+  /** @param {Moment["what"]} what @param {Moment["before"]} before @param {string} containing */
+  const upTo = (what, before, containing) =>
     /** @type {Promise<void>} */ (
       new Promise((done) => {
-        moments.push({ before, containing, done });
+        moments.push({ what, before, containing, done });
       })
     );
 
@@ -89,7 +89,7 @@ export async function startProxy(serverUrl) {
      *
      * @param {string} [containing]
      */
-    cutBeforeRequest: (containing = "") => cutBefore("request", containing),
+    cutBeforeRequest: (containing = "") => upTo("cut", "request", containing),
 
     /**
      * Ends the connection on which a client next sends something with this text, when the server
@@ -97,7 +97,16 @@ export async function startProxy(serverUrl) {
      *
      * @param {string} [containing]
      */
-    cutBeforeAnswer: (containing = "") => cutBefore("answer", containing),
+    cutBeforeAnswer: (containing = "") => upTo("cut", "answer", containing),
+
+    /**
+     * Passes nothing more on for the connection on which a client next sends something with this
+     * text: not to the server, or, what it answers, not to the client. Resolves when it is so.
+     *
+     * @param {Moment["before"]} before
+     * @param {string} containing
+     */
+    holdBefore: (before, containing) => upTo("hold", before, containing),
 
     async stop() {
       listener.close();
@@ -109,9 +118,10 @@ export async function startProxy(serverUrl) {
 }
 
 /**
- * When to end a connection.
+ * When to end a connection, or to hold what it would pass on.
  *
  * @typedef {object} Moment
+ * @property {"cut" | "hold"} what
  * @property {"request" | "answer"} before
  * @property {string} containing
  * @property {() => void} done
@@ -154,14 +164,20 @@ class Link {
   #request(bytes) {
     const at = this.#moments.findIndex(({ containing }) => bytes.includes(containing));
     if (at >= 0) [this.#moment] = this.#moments.splice(at, 1);
-    if (this.#moment?.before === "request") this.cut();
+    if (this.#moment?.before === "request") this.#interrupt(this.#moment);
     else this.#server.write(bytes);
   }
 
   /** @param {Buffer} bytes */
   #answer(bytes) {
-    if (this.#moment) this.cut();
+    if (this.#moment) this.#interrupt(this.#moment);
     else this.#client.write(bytes);
+  }
+
+  /** @param {Moment} moment */
+  #interrupt({ what, done }) {
+    if (what === "cut") this.cut();
+    else done();
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { NativeAdapterError } from "../errors.js";
 import { unwrap } from "../native.js";
+import { cellsOf } from "./cells.js";
 
 /**
  * @typedef {import("../../binding.js").Database} Database
@@ -122,9 +123,17 @@ export class Nested {
  */
 export function runsOn(handle, inline) {
   /** @type {Run} */
-  const later = (plan, values) => handle.run(plan.id, values).then(unwrap);
+  const later = (plan, values) => handle.run(plan.id, values).then(received);
   if (!inline) return later;
-  return (plan, values) => unwrap(handle.runNow(plan.id, values)) ?? later(plan, values);
+  return (plan, values) => {
+    const outcome = handle.runNow(plan.id, values);
+    return outcome === null ? later(plan, values) : received(outcome);
+  };
+}
+
+/** @param {any} outcome */
+function received(outcome) {
+  return cellsOf(unwrap(outcome));
 }
 
 /**

@@ -4,6 +4,7 @@
 // before somebody asks for a dialect.
 
 import { createRequire } from "node:module";
+import { cellsOf } from "../adapter/cells.js";
 import { unwrap } from "../native.js";
 
 /** The names that Kysely's classes for a database begin with. */
@@ -36,7 +37,7 @@ function driverOn(native) {
   const connection = {
     /** @param {{ sql: string, parameters: readonly unknown[] }} query */
     async executeQuery({ sql, parameters }) {
-      const [columns, cells] = unwrap(await native.query(sql, parameters.map(encoded)));
+      const [columns, cells] = cellsOf(unwrap(await native.query(sql, parameters.map(encoded))));
       return { rows: rowsOf(columns, cells) };
     },
     async *streamQuery() {

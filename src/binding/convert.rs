@@ -7,6 +7,7 @@ use std::ptr;
 use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
 
+use super::packed::{self, Packed};
 use crate::engine::Rows;
 use crate::value::{Value, is_safe_integer};
 
@@ -153,8 +154,22 @@ unsafe fn text(env: sys::napi_env, js: sys::napi_value) -> Result<String> {
 impl ToNapiValue for Cells {
     unsafe fn to_napi_value(env: sys::napi_env, cells: Self) -> Result<sys::napi_value> {
         // SAFETY: napi passes a live environment with an open handle scope.
-        unsafe { js_array(env, &cells.0) }
+        unsafe {
+            if are_many(&cells.0) {
+                Packed::to_napi_value(env, Packed::of(&cells.0))
+            } else {
+                js_array(env, &cells.0)
+            }
+        }
     }
+}
+
+fn are_many(cells: &[Value]) -> bool {
+    let nested = |cell: &Value| match cell {
+        Value::List(cells) => cells.len(),
+        _ => 0,
+    };
+    cells.len() + cells.iter().map(nested).sum::<usize>() >= packed::WORTH_IT
 }
 
 /// # Safety

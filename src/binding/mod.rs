@@ -10,6 +10,7 @@ mod bridge;
 mod convert;
 mod database;
 mod outcome;
+mod packed;
 mod password;
 mod runtime;
 mod transaction;

@@ -245,16 +245,22 @@ fn classify(number: u16, message: &str) -> Meaning {
             Fate::Turned,
             "its values are larger than the server's max_allowed_packet",
         ),
-        // What changes of the schema meet: what is there already, and what does not go together.
+        // What changes of the schema meet: what is there already, what is gone already, and what does
+        // not go together.
         1005
         | 1050
+        | 1051
         | 1060
         | 1061
         | 1071
         | 1072
+        | 1091
         | 1101
         | 1170
         | 1215
+        | 1359
+        | 1360
+        | 1553
         | 1822
         | 1824..=1826
         | 1830
