@@ -447,6 +447,8 @@ export type ValidationCode =
   | "NARROW_INTEGER"
   /** Warning. */
   | "MISSING_INDEX"
+  /** SQLite: rows of Drizzle or Prisma, whose moments come before every one that is stored as text. */
+  | "DATES_AS_NUMBERS"
   /** Warning: e-mail addresses that differ in nothing but letter case. */
   | "MIXED_CASE_EMAILS"
   /** Warning: ids or tokens that the database takes for equal though they differ in case. */

@@ -1,19 +1,17 @@
 // Migrations: whatever an application's options ask for is there afterwards, and whatever was there
 // before still is.
 
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { promisify } from "node:util";
 import { getAuthTables } from "@better-auth/core/db";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { nativeAdapter } from "../index.js";
-import { packageBin } from "../scripts/step.js";
+import { auth } from "./support/auth-command.js";
 import { basics } from "./support/basics.js";
 import {
   emptyDatabase,
@@ -536,11 +534,6 @@ describe("SQLite files", () => {
   });
 
   describe("npx auth generate", () => {
-    // It asks for Node 22, and this is all it needs of it.
-    const groupBy = `Object.groupBy ??= (items, keyOf) =>
-      items.reduce((groups, item) => ((groups[keyOf(item)] ??= []).push(item), groups), {})`;
-    const onNode20 = ["--import", `data:text/javascript,${encodeURIComponent(groupBy)}`];
-
     test("writes the SQL that makes an application work, and says when nothing is missing", async () => {
       const directory = mkdtempSync(join(tmpdir(), "better-auth-native-"));
       onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
@@ -557,11 +550,7 @@ describe("SQLite files", () => {
       const file = emptyFile();
       const generate = async () => {
         const args = ["--yes", "--cwd", directory, "--config", "auth.js", "--output", "schema.sql"];
-        const { stdout } = await promisify(execFile)(
-          process.execPath,
-          [...onNode20, packageBin("auth"), "generate", ...args],
-          { env: { ...process.env, DATABASE: file.url } },
-        );
+        const { stdout } = await auth(["generate", ...args], { env: { ...process.env, DATABASE: file.url } });
         return stdout;
       };
 

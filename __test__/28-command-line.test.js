@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { packageBin, root } from "../scripts/step.js";
+import { root } from "../scripts/step.js";
+import { auth } from "./support/auth-command.js";
 
 /** An application in TypeScript, with a path alias and a .env. */
 function application() {
@@ -99,22 +100,12 @@ test("the help of every command tells its flags and exit codes", async () => {
 
 test("npx auth migrate makes tables that work, npx auth check finds them, and ours adds the rest", async () => {
   const { cwd, run } = application();
-  // It asks for Node 22, and this is all it needs of it.
-  const groupBy = `Object.groupBy ??= (items, keyOf) =>
-    items.reduce((groups, item) => ((groups[keyOf(item)] ??= []).push(item), groups), {})`;
-  /** @param {...string} args @returns {Promise<{ code: number, stdout: string }>} */
-  const auth = (...args) =>
-    new Promise((resolve) => {
-      const node = ["--import", `data:text/javascript,${encodeURIComponent(groupBy)}`, packageBin("auth", "auth")];
-      execFile(process.execPath, [...node, ...args, "--cwd", cwd], { cwd }, (error, stdout) =>
-        resolve({ code: error ? Number(error.code) : 0, stdout }),
-      );
-    });
-  expect(await auth("check")).toMatchObject({ code: 1 });
-  expect(await auth("migrate", "--yes")).toMatchObject({ code: 0, stdout: expect.stringContaining("completed successfully") });
-  expect(await auth("migrate", "--yes")).toMatchObject({ stdout: expect.stringContaining("No migrations needed") });
-  expect(await auth("check")).toMatchObject({ code: 0, stdout: expect.stringContaining("Schema check passed") });
+  const own = (/** @type {string[]} */ ...args) => auth([...args, "--cwd", cwd], { cwd });
+  expect(await own("check")).toMatchObject({ code: 1 });
+  expect(await own("migrate", "--yes")).toMatchObject({ code: 0, stdout: expect.stringContaining("completed successfully") });
+  expect(await own("migrate", "--yes")).toMatchObject({ stdout: expect.stringContaining("No migrations needed") });
+  expect(await own("check")).toMatchObject({ code: 0, stdout: expect.stringContaining("Schema check passed") });
   expect(await run("validate")).toMatchObject({ code: 0, stdout: expect.stringContaining("MISSING_INDEX") });
   expect(await run("migrate", "--yes")).toMatchObject({ code: 0, stdout: expect.stringMatching(/version 1: baseline[^]*version 2/) });
-  expect(await auth("migrate", "--yes")).toMatchObject({ stdout: expect.stringContaining("No migrations needed") });
+  expect(await own("migrate", "--yes")).toMatchObject({ stdout: expect.stringContaining("No migrations needed") });
 }, 180_000);

@@ -77,6 +77,11 @@ fn compile_select(
     let mut columns: Vec<Column> = scalars(&select.columns);
 
     sql.sql("SELECT ");
+    // With a filter, rows that meet it may be rare in that order.
+    if select.sort.is_some() && select.limit && select.filter.is_empty() {
+        let (_, table) = dialect.qualified(&select.table);
+        dialect.ordered_hint(&mut sql, if base.is_empty() { table } else { base });
+    }
     selected(&mut sql, base, &select.table, &select.columns);
     for (index, join) in select.joins.iter().enumerate() {
         columns.extend(joined_columns(&mut sql, join, index, first_join + index));

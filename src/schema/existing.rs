@@ -52,7 +52,8 @@ pub struct ExistingForeignKey {
     /// Empty where it has none.
     pub name: String,
     pub column: String,
-    pub cascades: bool,
+    /// None where the database does not tell.
+    pub cascades: Option<bool>,
 }
 
 #[derive(Debug)]

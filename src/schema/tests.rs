@@ -406,7 +406,7 @@ fn nothing_is_missing_where_everything_is_there() {
     user.foreign_keys.push(ExistingForeignKey {
         name: "user_parent_fk".to_owned(),
         column: "parent".to_owned(),
-        cascades: true,
+        cascades: Some(true),
     });
     user.indexes.push(ExistingIndex {
         name: "there".to_owned(),

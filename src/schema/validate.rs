@@ -48,6 +48,7 @@ enum Finds {
     ZonelessTimestamp,
     NarrowInteger,
     MissingIndex,
+    DatesAsNumbers,
     MixedCaseEmails,
     CaseInsensitiveCollation,
     MissingTrigger,
@@ -68,31 +69,47 @@ pub async fn validate<S: Site>(site: &mut S, schema: &Schema, rows: bool) -> Res
     for step in &steps {
         validator.missing(step);
     }
-    let mut mixed = Vec::new();
+    let mut suspicions = Vec::new();
     for table in &schema.tables {
         if let Some(present) = existing.tables.get(&table.name) {
             validator.table(table, present);
-            mixed.extend(rows.then(|| emails(&*dialect, table, present)).flatten());
+            suspicions.extend(emails(&*dialect, table, present));
+            suspicions.extend(dates(&*dialect, table, present));
         }
     }
     let mut report = validator.report;
-    for (table, column, query) in mixed {
-        let rows = count(site, &query).await?;
+    for suspicion in suspicions.into_iter().filter(|_| rows) {
+        let rows = count(site, &suspicion.query).await?;
         if rows > 0 {
-            report.warnings.push(Finding {
-                code: Finds::MixedCaseEmails,
-                message: format!(
-                    "{rows} rows of \"{table}\" have an e-mail address that another row has in \
-                     other letter case: two users who are one"
-                ),
-                table,
-                column: Some(column),
-                fix: None,
-            });
+            suspicion.report(rows, &mut report);
         }
     }
     report.valid = report.errors.is_empty();
     Ok(report)
+}
+
+/// What only the rows can tell.
+struct Suspicion {
+    /// Counts the rows that bear it out.
+    query: String,
+    /// Its message goes on from their number.
+    finding: Finding,
+}
+
+impl Suspicion {
+    fn report(self, rows: i64, report: &mut Report) {
+        let Finding { table, message, .. } = &self.finding;
+        let word = if rows == 1 { "row" } else { "rows" };
+        let message = format!("{rows} {word} of \"{table}\" {message}");
+        let list = match self.finding.code {
+            Finds::DatesAsNumbers => &mut report.errors,
+            _ => &mut report.warnings,
+        };
+        list.push(Finding {
+            message,
+            ..self.finding
+        });
+    }
 }
 
 struct Validator<'v> {
@@ -255,7 +272,7 @@ impl Validator<'_> {
             &wanted.references,
             present.foreign_key(self.dialect, &wanted.name),
         ) && to.on_delete == OnDelete::Cascade
-            && !key.cascades
+            && key.cascades == Some(false)
         {
             let message = format!(
                 "the foreign key {place} does not cascade: no row of \"{}\" can be deleted that \
@@ -321,12 +338,8 @@ fn is_key(table: &Table, column: &Column) -> bool {
         || unique.any(|index| index.columns.iter().any(indexed))
 }
 
-/// How to count the rows whose e-mail address differs from another's in case alone.
-fn emails(
-    dialect: &dyn Dialect,
-    table: &Table,
-    present: &ExistingTable,
-) -> Option<(String, String, String)> {
+/// Rows whose e-mail address differs from another's in case alone.
+fn emails(dialect: &dyn Dialect, table: &Table, present: &ExistingTable) -> Option<Suspicion> {
     let unique = |index: &&super::model::Index| index.unique || index.folded;
     let column =
         table
@@ -343,7 +356,36 @@ fn emails(
     sql.table(&table.name).sql(" WHERE ").name(column);
     sql.sql(" IS NOT NULL GROUP BY lower(").name(column);
     sql.sql(") HAVING COUNT(*) > 1) AS equal_groups");
-    Some((table.name.clone(), column.clone(), sql.finish().0))
+    let message = "have an e-mail address that another row has in other letter case: two users \
+                   who are one";
+    let code = Finds::MixedCaseEmails;
+    Some(Suspicion {
+        query: sql.finish().0,
+        finding: finding(code, &table.name, Some(column), message.to_owned(), None),
+    })
+}
+
+/// Moments that another adapter stored, and that do not compare with those of this package.
+fn dates(dialect: &dyn Dialect, table: &Table, present: &ExistingTable) -> Vec<Suspicion> {
+    let moments = table
+        .columns
+        .iter()
+        .filter(|column| column.kind == Kind::Date);
+    let suspicions = moments.filter_map(|column| {
+        present.column(dialect, &column.name)?;
+        let (query, fix) = dialect.dates_as_numbers(&table.name, &column.name)?;
+        let message = format!(
+            "hold \"{}\" as a number, which comes before every date in text: what is valid counts \
+             as expired",
+            column.name
+        );
+        let (code, name) = (Finds::DatesAsNumbers, Some(column.name.as_str()));
+        Some(Suspicion {
+            query,
+            finding: finding(code, &table.name, name, message, Some(fix)),
+        })
+    });
+    suspicions.collect()
 }
 
 fn words(kind: Kind, id: IdKind) -> &'static str {

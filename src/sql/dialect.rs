@@ -100,6 +100,10 @@ pub trait Dialect: Send + Sync {
         sql.column(qualifier, &field.column);
     }
 
+    /// Has rows that come in some order, and of which the first are wanted, read in the order of an
+    /// index where there is one.
+    fn ordered_hint(&self, _sql: &mut Builder, _table: &str) {}
+
     /// Nulls come before everything else, as if they were the smallest value.
     fn nulls_first(&self, _descending: bool) -> &'static str {
         ""
@@ -231,6 +235,12 @@ pub trait Dialect: Send + Sync {
     }
 
     fn hold_still(&self, _table: &str, _column: &str, _required: bool) -> Option<String> {
+        None
+    }
+
+    /// How to count the rows that hold a moment as a number, where others hold it as text, and the
+    /// statement that makes it text.
+    fn dates_as_numbers(&self, _table: &str, _column: &str) -> Option<(String, String)> {
         None
     }
 

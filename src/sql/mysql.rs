@@ -99,6 +99,14 @@ impl MySql {
 }
 
 impl Dialect for MySql {
+    /// MySQL 9.7 sorts the whole table for 100 of 10,000 rows: 20 ms instead of 0.5. MariaDB reads
+    /// the index by itself.
+    fn ordered_hint(&self, sql: &mut Builder, table: &str) {
+        if !self.mariadb {
+            sql.sql("/*+ ORDER_INDEX(").name(table).sql(") */ ");
+        }
+    }
+
     fn quote(&self, name: &str, text: &mut String) {
         quote_with('`', name, text);
     }

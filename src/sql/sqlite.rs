@@ -176,6 +176,28 @@ impl Dialect for Sqlite {
         sql.sql(" = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE \"id\" = NEW.\"id\"; END");
     }
 
+    /// Drizzle's timestamps are seconds or milliseconds since 1970, Prisma's milliseconds.
+    fn dates_as_numbers(&self, table: &str, column: &str) -> Option<(String, String)> {
+        let mut count = Builder::new(self);
+        count.sql("SELECT COUNT(*) FROM ").table(table);
+        count
+            .sql(" WHERE typeof(")
+            .name(column)
+            .sql(") IN ('integer', 'real')");
+        let mut fix = Builder::new(self);
+        fix.sql("UPDATE ").table(table).sql(" SET ").name(column);
+        fix.sql(" = strftime('%Y-%m-%dT%H:%M:%fZ', CASE WHEN abs(")
+            .name(column)
+            .sql(") < 1e11 THEN ")
+            .name(column)
+            .sql(" ELSE ")
+            .name(column)
+            .sql(" / 1000.0 END, 'unixepoch') WHERE typeof(")
+            .name(column)
+            .sql(") IN ('integer', 'real')");
+        Some((count.finish().0, fix.finish().0))
+    }
+
     /// By the affinity that SQLite reads out of a type's name (datatype3, section 3.1).
     fn judge(&self, kind: Kind, id: IdKind, data_type: &str) -> Verdict {
         let has = |parts: &[&str]| parts.iter().any(|part| data_type.contains(part));
@@ -185,8 +207,8 @@ impl Dialect for Sqlite {
         let fits = match kind {
             Kind::Id if id == IdKind::Serial => integer,
             Kind::Number | Kind::BigInt | Kind::Boolean => !text,
-            // An integer's date is one that no date in text compares with.
-            Kind::Date => !integer && !has(&["real", "floa", "doub"]),
+            // What counts is what the rows hold.
+            Kind::Date => true,
             Kind::Id | Kind::String => text,
             Kind::Json | Kind::StringList | Kind::NumberList => text || data_type.contains("json"),
         };

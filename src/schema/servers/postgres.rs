@@ -294,7 +294,7 @@ impl<'n> Wanted<'n> {
             let key = ExistingForeignKey {
                 name: name.clone(),
                 column: column.clone(),
-                cascades: is(cascades),
+                cascades: Some(is(cascades)),
             };
             let name = self.name(place.as_ref());
             if let Some(table) = name.and_then(|name| existing.tables.get_mut(name)) {

@@ -109,7 +109,7 @@ fn foreign_keys(
         Ok(ExistingForeignKey {
             name: String::new(),
             column: row.get(0)?,
-            cascades: row.get(1)?,
+            cascades: Some(row.get(1)?),
         })
     })?;
     keys.collect()
