@@ -561,6 +561,6 @@ describe("SQLite files", () => {
         await expectToWork(auth, "ada");
       });
       expect(await generate()).toContain("already up to date");
-    });
+    }, 180_000);
   });
 });
