@@ -21,6 +21,7 @@ export const comparisons = {
     ]),
   ),
   scale: async () => (await import("./scale.js")).scale,
+  pipelining: async () => (await import("./pipelining.js")).pipelining,
   startup: async () => (await import("./startup/compare.js")).startup,
   password: async () => (await import("./password/compare.js")).password,
 };

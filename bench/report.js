@@ -41,9 +41,9 @@ export function printHeading(callers, unit = MICROSECONDS) {
       ? "1 caller: it calls again when it has its answer"
       : `${callers} callers at a time, who come through the event loop as requests do`;
   const latency = ["p50", "p95", "p99"].map((name) => `${name} ${unit.name}`);
-  const loop = callers === 1 ? [] : ["loop p99", "max ms"];
+  const loop = callers === 1 ? [] : ["loop p99", "p99.9", "max ms"];
   console.log(`\n${how}\n`);
-  console.log(line("", ["ops/s", "ratio", ...latency, ...loop]));
+  console.log(line("", ["ops/s", "ratio", ...latency, "cpu µs", ...loop]));
 }
 
 /**

@@ -32,7 +32,7 @@ export const status = {
           `${version.version}`,
           version.state,
           version.appliedAt === null ? "" : version.appliedAt.toISOString().slice(0, 19).replace("T", " "),
-          version.appliedAt === null ? "" : `${version.durationMs} ms`,
+          version.appliedAt === null ? "" : version.durationMs === 0 ? "<1 ms" : `${version.durationMs} ms`,
           version.checksum.slice(0, 8),
           version.description,
         ]);
