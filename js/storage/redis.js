@@ -108,7 +108,7 @@ function readOptions(given) {
   if (addresses.length > 1 && !cluster) {
     throw invalidInput("redisStorage takes several nodes of a cluster only: cluster is false");
   }
-  const [{ username, password, database = 0, tls }] = addresses;
+  const { username, password, database = 0, tls } = Object.assign({}, ...addresses);
   if (cluster && database !== 0) throw invalidInput("a Redis cluster has no database but 0");
   if (cluster && addresses.some(({ socket }) => socket !== undefined)) {
     throw invalidInput("a Redis cluster is not reached by a Unix socket");
@@ -155,7 +155,7 @@ function readAddresses(url, { nodes = [], ...own }) {
   if (new Set(all.map(({ tls }) => Boolean(tls))).size > 1) {
     throw invalidInput("either all nodes of a Redis cluster are spoken to by TLS, or none");
   }
-  return [Object.assign({}, ...all.toReversed()), ...all.slice(1)];
+  return all;
 }
 
 /**

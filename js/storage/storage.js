@@ -84,10 +84,11 @@ function listedSessions(list) {
   return [...sessions.values()];
 }
 
-/** As Better Auth does, takes what it cannot read for an empty list. @param {string | null} list */
-function parseList(list) {
+/** As Better Auth does, takes what it cannot read for an empty list. @param {string | null} text */
+function parseList(text) {
   try {
-    return JSON.parse(list ?? "[]") ?? [];
+    const list = JSON.parse(text ?? "[]");
+    return Array.isArray(list) ? list.filter((item) => typeof item?.token === "string") : [];
   } catch {
     return [];
   }

@@ -10,9 +10,9 @@ use super::bridge::Bridge;
 use super::database::parse;
 use super::outcome::Outcome;
 use crate::error::{Code, Error as CoreError, Result as CoreResult};
+use crate::storage::Lifetime;
 use crate::storage::memory::{self, Memory};
 use crate::storage::redis::{self, Condition, Redis};
-use crate::storage::Lifetime;
 
 /// Answers on the calling thread.
 #[napi]

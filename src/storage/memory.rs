@@ -178,7 +178,13 @@ impl Memory {
 }
 
 impl State {
-    fn put(&mut self, key: &str, value: String, end: Option<Instant>, limits: Limits) -> Result<()> {
+    fn put(
+        &mut self,
+        key: &str,
+        value: String,
+        end: Option<Instant>,
+        limits: Limits,
+    ) -> Result<()> {
         let size = size(key, &value);
         if size > limits.max_bytes {
             return Err(Error::invalid_input(format!(
@@ -255,7 +261,10 @@ fn size(key: &str, value: &str) -> usize {
 }
 
 fn count_on(value: &str) -> Result<i64> {
-    let count = value.parse().ok().and_then(|count: i64| count.checked_add(1));
+    let count = value
+        .parse()
+        .ok()
+        .and_then(|count: i64| count.checked_add(1));
     count.ok_or_else(super::not_a_counter)
 }
 
@@ -327,7 +336,9 @@ mod tests {
         pass(Duration::from_micros(10));
         set(&memory, "new", "1");
         assert!(memory.contains("lives") && memory.contains("new"));
-        let Counts { expired, evicted, .. } = memory.stats().counts;
+        let Counts {
+            expired, evicted, ..
+        } = memory.stats().counts;
         assert_eq!((expired, evicted), (1, 0));
     }
 
@@ -380,7 +391,13 @@ mod tests {
                 std::thread::yield_now();
             }
         });
-        let (other, again) = (Limits { max_entries: 11, ..limits }, limits);
+        let (other, again) = (
+            Limits {
+                max_entries: 11,
+                ..limits
+            },
+            limits,
+        );
         let open = Memory::shared("counted", again, true).unwrap();
         assert!(!open.contains("n"), "it went with the last who had it open");
         assert!(Memory::shared("counted", other, true).is_err());

@@ -52,7 +52,10 @@ mod tests {
     #[test]
     fn a_lifetime_is_never_longer_than_was_said() {
         assert_eq!(Lifetime::of(None), Lifetime::Forever);
-        assert_eq!(Lifetime::of(Some(1500.0)), Lifetime::For(Duration::from_millis(1500)));
+        assert_eq!(
+            Lifetime::of(Some(1500.0)),
+            Lifetime::For(Duration::from_millis(1500))
+        );
         for over in [0.0, -0.0, -1.0, f64::NEG_INFINITY, f64::NAN] {
             assert_eq!(Lifetime::of(Some(over)), Lifetime::Over);
         }

@@ -70,7 +70,10 @@ impl Target {
     /// Connects to nothing yet.
     pub fn of(config: &Config) -> RedisResult<Self> {
         let certificates = config.tls.as_ref().map(certificates);
-        let nodes = config.nodes.iter().map(|node| connection_info(node, config));
+        let nodes = config
+            .nodes
+            .iter()
+            .map(|node| connection_info(node, config));
         let nodes = nodes.collect::<RedisResult<Vec<_>>>()?;
         if config.cluster {
             let builder = ClusterClient::builder(nodes)
@@ -116,7 +119,11 @@ impl Connection {
         !self.health.broken.load(Ordering::Relaxed)
     }
 
-    pub async fn ask<T: FromRedisValue>(&self, command: &Cmd, limit: Duration) -> Result<T, Failure> {
+    pub async fn ask<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+        limit: Duration,
+    ) -> Result<T, Failure> {
         let asked = self.health.now();
         let failure = match timeout(limit, self.send(command)).await {
             Ok(Ok(answer)) => {
@@ -222,7 +229,9 @@ fn connection_info(node: &Node, config: &Config) -> RedisResult<ConnectionInfo> 
         login = login.set_password(password);
     }
     let info = address.into_connection_info()?;
-    Ok(info.set_redis_settings(login).set_tcp_settings(tcp_settings()))
+    Ok(info
+        .set_redis_settings(login)
+        .set_tcp_settings(tcp_settings()))
 }
 
 fn tcp_settings() -> TcpSettings {
@@ -250,5 +259,8 @@ fn no_node() -> RedisError {
 /// Whether it says something about the connection, and nothing about the command.
 fn is_of_connection(error: &RedisError) -> bool {
     use redis::ErrorKind;
-    matches!(error.kind(), ErrorKind::Io | ErrorKind::ClusterConnectionNotFound | ErrorKind::Parse)
+    matches!(
+        error.kind(),
+        ErrorKind::Io | ErrorKind::ClusterConnectionNotFound | ErrorKind::Parse
+    )
 }

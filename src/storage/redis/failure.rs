@@ -3,7 +3,9 @@
 //! What a server answers may quote the command, and with it a key: only what is known to quote
 //! nothing is passed on.
 
+use std::error::Error as StdError;
 use std::io;
+use std::sync::Arc;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -21,26 +23,39 @@ pub fn unreachable(place: &str, error: &RedisError) -> Error {
 fn why_unreachable(error: &RedisError) -> (&'static str, bool) {
     match error.kind() {
         ErrorKind::AuthenticationFailed => (BAD_LOGIN, false),
-        ErrorKind::RESP3NotSupported => ("it is older than Redis 6, or does not speak RESP3", false),
+        ErrorKind::RESP3NotSupported => {
+            ("it is older than Redis 6, or does not speak RESP3", false)
+        }
         ErrorKind::Server(ServerErrorKind::BusyLoading) => ("it is loading its data", true),
         ErrorKind::Server(
             ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown | ServerErrorKind::TryAgain,
         ) => ("its cluster is down", true),
         _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => (BAD_LOGIN, false),
         _ if error.is_timeout() => ("it does not answer", true),
-        _ => match error.as_io_error().map(io::Error::kind) {
+        _ => match io_error(error).map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => ("nothing accepts connections there", true),
             Some(io::ErrorKind::NotFound) => ("there is no such socket", true),
             Some(io::ErrorKind::PermissionDenied) => ("the socket may not be used", false),
             // What rustls makes of a certificate it does not trust.
             Some(io::ErrorKind::InvalidData) => (BAD_TLS, false),
-            Some(_) => ("its name cannot be resolved, no way leads there, or it hangs up", true),
+            Some(_) => (
+                "its name cannot be resolved, no way leads there, or it hangs up",
+                true,
+            ),
             None if error.kind() == ErrorKind::ClusterConnectionNotFound => {
                 ("no node of the cluster can be reached", true)
             }
             None => ("it does not let this client in", false),
         },
     }
+}
+
+/// What the system or TLS said, which the driver wraps.
+fn io_error(error: &RedisError) -> Option<&io::Error> {
+    let wrapped = error
+        .source()?
+        .downcast_ref::<Arc<dyn StdError + Send + Sync>>()?;
+    wrapped.downcast_ref()
 }
 
 const BAD_LOGIN: &str = "it refuses the username and password, or wants some";
@@ -56,7 +71,10 @@ pub fn no_connection_within(place: &str, milliseconds: u128) -> Error {
 /// Of a call while nobody tries to connect.
 pub fn away(why: &Error, milliseconds: u128) -> Error {
     let mut error = why.clone();
-    error.message = format!("{}; the next attempt is due in {milliseconds} ms", why.message);
+    error.message = format!(
+        "{}; the next attempt is due in {milliseconds} ms",
+        why.message
+    );
     error
 }
 
@@ -93,15 +111,21 @@ pub fn refused(place: &str, attempt: &str, error: &RedisError) -> Error {
             "the key holds something else than a string: another program uses the same prefix",
             false,
         ),
-        ErrorKind::UnexpectedReturnType => {
-            (Code::DecodeFailed, "the value is not UTF-8 text: another program has set it", false)
-        }
-        ErrorKind::Server(ServerErrorKind::NoPerm) => {
-            (Code::PermissionDenied, "the user may not run the command, or not on such keys", false)
-        }
-        ErrorKind::Server(ServerErrorKind::ReadOnly) => {
-            (Code::ReadOnly, "the server is a replica, which only its primary writes to", false)
-        }
+        ErrorKind::UnexpectedReturnType => (
+            Code::DecodeFailed,
+            "the value is not UTF-8 text: another program has set it",
+            false,
+        ),
+        ErrorKind::Server(ServerErrorKind::NoPerm) => (
+            Code::PermissionDenied,
+            "the user may not run the command, or not on such keys",
+            false,
+        ),
+        ErrorKind::Server(ServerErrorKind::ReadOnly) => (
+            Code::ReadOnly,
+            "the server is a replica, which only its primary writes to",
+            false,
+        ),
         ErrorKind::Server(ServerErrorKind::BusyLoading) => {
             (Code::ConnectFailed, "the server is loading its data", true)
         }
@@ -111,15 +135,21 @@ pub fn refused(place: &str, attempt: &str, error: &RedisError) -> Error {
             | ServerErrorKind::TryAgain
             | ServerErrorKind::Moved
             | ServerErrorKind::Ask,
-        ) => (Code::ConnectFailed, "the cluster has nobody for the key just now", true),
+        ) => (
+            Code::ConnectFailed,
+            "the cluster has nobody for the key just now",
+            true,
+        ),
         _ if says("OOM") => (
             Code::StorageFailed,
             "the server's memory is full: raise its maxmemory, or let it evict",
             false,
         ),
-        _ if says("MISCONF") => {
-            (Code::StorageFailed, "the server takes no writes while it cannot save to disk", false)
-        }
+        _ if says("MISCONF") => (
+            Code::StorageFailed,
+            "the server takes no writes while it cannot save to disk",
+            false,
+        ),
         _ => (Code::StorageFailed, "the server refuses it", false),
     };
     let mut refusal = Error::new(code, format!("{attempt} failed on {place}: {reason}"));
@@ -132,7 +162,9 @@ pub fn refused(place: &str, attempt: &str, error: &RedisError) -> Error {
 
 /// Whether the server does not have the command.
 pub fn is_unknown_command(error: &RedisError) -> bool {
-    error.detail().is_some_and(|detail| detail.starts_with("unknown command"))
+    error
+        .detail()
+        .is_some_and(|detail| detail.starts_with("unknown command"))
 }
 
 /// The driver's and the server's words, without what quotes the command.

@@ -89,7 +89,10 @@ impl Link {
             Ok(Some(made)) => made.clone(),
             _ => {
                 *self.state.lock() = State::Unconnected;
-                Err(Error::new(Code::Internal, "connecting to Redis hit a defect; please report it"))
+                Err(Error::new(
+                    Code::Internal,
+                    "connecting to Redis hit a defect; please report it",
+                ))
             }
         }
     }
@@ -120,7 +123,9 @@ impl Link {
             State::Connected(connection) if connection.works() => {
                 return Ok(Step::Use(connection.clone()));
             }
-            State::Connecting { open: Some(open), .. } => return Err(open.error(now)),
+            State::Connecting {
+                open: Some(open), ..
+            } => return Err(open.error(now)),
             State::Connecting { outcome, .. } => return Ok(Step::Await(outcome.clone())),
             State::Away(open) if now < open.until => return Err(open.error(now)),
             State::Away(open) => Some(open.clone()),
@@ -141,7 +146,10 @@ impl Link {
         let made = match timeout(limit, self.target.connect()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(failure::unreachable(&self.place, &error)),
-            Err(_) => Err(failure::no_connection_within(&self.place, limit.as_millis())),
+            Err(_) => Err(failure::no_connection_within(
+                &self.place,
+                limit.as_millis(),
+            )),
         };
         self.settle(&made);
         tell.send_replace(Some(made));
@@ -159,7 +167,9 @@ impl Link {
                 State::Connected(connection.clone())
             }
             Err(why) => {
-                let pause = open.as_ref().map_or(self.limits.first_pause, |open| open.pause * 2);
+                let pause = open
+                    .as_ref()
+                    .map_or(self.limits.first_pause, |open| open.pause * 2);
                 let pause = pause.min(self.limits.longest_pause);
                 State::Away(Open {
                     why: why.clone(),

@@ -121,35 +121,56 @@ impl Redis {
             Lifetime::Forever => self.command("SET", key).arg(value).take(),
             Lifetime::For(time) => {
                 let milliseconds = time.as_millis() as u64;
-                self.command("SET", key).arg(value).arg("PX").arg(milliseconds).take()
+                self.command("SET", key)
+                    .arg(value)
+                    .arg("PX")
+                    .arg(milliseconds)
+                    .take()
             }
         };
         self.call(|redis| async move {
-            redis.ask::<redis::Value>("set", command, Effect::Same).await.map(drop)
+            redis
+                .ask::<redis::Value>("set", command, Effect::Same)
+                .await
+                .map(drop)
         })
     }
 
     pub fn delete(&self, key: &str) -> impl Future<Output = Result<()>> + use<> {
         let command = self.command("DEL", key);
         self.call(|redis| async move {
-            redis.ask::<i64>("delete", command, Effect::Same).await.map(drop)
+            redis
+                .ask::<i64>("delete", command, Effect::Same)
+                .await
+                .map(drop)
         })
     }
 
-    pub fn get_and_delete(&self, key: &str) -> impl Future<Output = Result<Option<String>>> + use<> {
-        let (command, script) = (self.command("GETDEL", key), self.script(GET_AND_DELETE, key));
+    pub fn get_and_delete(
+        &self,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<String>>> + use<> {
+        let (command, script) = (
+            self.command("GETDEL", key),
+            self.script(GET_AND_DELETE, key),
+        );
         self.call(|redis| async move { redis.get_and_delete(command, script).await })
     }
 
     /// One more than the whole number that is there, which ends when it would have; or 1, which
     /// lives for `lifetime`.
-    pub fn increment(&self, key: &str, lifetime: Lifetime) -> impl Future<Output = Result<i64>> + use<> {
+    pub fn increment(
+        &self,
+        key: &str,
+        lifetime: Lifetime,
+    ) -> impl Future<Output = Result<i64>> + use<> {
         let command = match lifetime {
             Lifetime::Over => self.script(INCREMENT_EXISTING, key),
             Lifetime::Forever => self.command("INCR", key),
-            Lifetime::For(time) => {
-                self.script(INCREMENT, key).arg(time.as_millis() as u64).take()
-            }
+            Lifetime::For(time) => self
+                .script(INCREMENT, key)
+                .arg(time.as_millis() as u64)
+                .take(),
         };
         self.call(|redis| async move { redis.ask("increment", command, Effect::Once).await })
     }
@@ -163,7 +184,9 @@ impl Redis {
     pub fn ping(&self) -> impl Future<Output = Result<Duration>> + use<> {
         self.call(|redis| async move {
             let begin = Instant::now();
-            redis.ask::<redis::Value>("health", cmd("PING"), Effect::None).await?;
+            redis
+                .ask::<redis::Value>("health", cmd("PING"), Effect::None)
+                .await?;
             Ok(begin.elapsed())
         })
     }
@@ -215,8 +238,9 @@ impl Redis {
     }
 
     /// `work`, if there is room for it.
-    fn call<T, F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> impl Future<Output = Result<T>>
+    fn call<T, W, F>(&self, work: W) -> impl Future<Output = Result<T>> + use<T, W, F>
     where
+        W: FnOnce(Arc<Shared>) -> F,
         F: Future<Output = Result<T>>,
     {
         let place = Place::take(&self.shared);
@@ -224,7 +248,11 @@ impl Redis {
         async move {
             let place = place?;
             let result = work.await;
-            let counter = if result.is_ok() { &place.shared.answered } else { &place.shared.failed };
+            let counter = if result.is_ok() {
+                &place.shared.answered
+            } else {
+                &place.shared.failed
+            };
             counter.fetch_add(1, Ordering::Relaxed);
             result
         }
@@ -232,10 +260,15 @@ impl Redis {
 }
 
 impl Shared {
-    async fn ask<T: FromRedisValue>(&self, attempt: &str, command: Cmd, effect: Effect) -> Result<T> {
-        self.try_to_ask(attempt, &command, effect).await?.map_err(|error| {
-            failure::refused(&self.link.place, attempt, &error)
-        })
+    async fn ask<T: FromRedisValue>(
+        &self,
+        attempt: &str,
+        command: Cmd,
+        effect: Effect,
+    ) -> Result<T> {
+        self.try_to_ask(attempt, &command, effect)
+            .await?
+            .map_err(|error| failure::refused(&self.link.place, attempt, &error))
     }
 
     /// The answer, be it a refusal. What changes nothing is asked once more where a connection
