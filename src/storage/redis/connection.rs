@@ -12,8 +12,8 @@ use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo,
-    FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo,
-    RedisError, RedisResult, TlsCertificates, cmd,
+    IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo, RedisError,
+    RedisResult, TlsCertificates, Value, cmd,
 };
 use tokio::time::timeout;
 
@@ -33,7 +33,7 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 /// What connections are made to.
 pub enum Target {
     One(Client),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl Target {
                 Some(certificates) => builder.certs(certificates),
                 None => builder,
             };
-            return Ok(Self::Cluster(builder.build()?));
+            return Ok(Self::Cluster(Box::new(builder.build()?)));
         }
         let node = nodes.into_iter().next().ok_or_else(no_node)?;
         Ok(Self::One(match certificates {
@@ -108,7 +108,7 @@ impl Target {
         };
         let connection = Connection { way, health };
         // A server that loads its data, or wants a password, says so now.
-        connection.send::<redis::Value>(&cmd("PING")).await?;
+        connection.send(&cmd("PING")).await?;
         Ok(connection)
     }
 }
@@ -119,11 +119,7 @@ impl Connection {
         !self.health.broken.load(Ordering::Relaxed)
     }
 
-    pub async fn ask<T: FromRedisValue>(
-        &self,
-        command: &Cmd,
-        limit: Duration,
-    ) -> Result<T, Failure> {
+    pub async fn ask(&self, command: &Cmd, limit: Duration) -> Result<Value, Failure> {
         let asked = self.health.now();
         let failure = match timeout(limit, self.send(command)).await {
             Ok(Ok(answer)) => {
@@ -146,7 +142,7 @@ impl Connection {
         Err(failure)
     }
 
-    async fn send<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+    async fn send(&self, command: &Cmd) -> RedisResult<Value> {
         match self.way.clone() {
             Way::One(mut connection) => command.query_async(&mut connection).await,
             Way::Cluster(mut connection) => command.query_async(&mut connection).await,

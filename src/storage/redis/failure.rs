@@ -21,32 +21,42 @@ pub fn unreachable(place: &str, error: &RedisError) -> Error {
 }
 
 fn why_unreachable(error: &RedisError) -> (&'static str, bool) {
+    let said = error.to_string();
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
     match error.kind() {
-        ErrorKind::AuthenticationFailed => (BAD_LOGIN, false),
+        ErrorKind::AuthenticationFailed => return (BAD_LOGIN, false),
         ErrorKind::RESP3NotSupported => {
-            ("it is older than Redis 6, or does not speak RESP3", false)
+            return ("it is older than Redis 6, or has no RESP3", false);
         }
-        ErrorKind::Server(ServerErrorKind::BusyLoading) => ("it is loading its data", true),
+        ErrorKind::Server(ServerErrorKind::BusyLoading) => return ("it is loading its data", true),
         ErrorKind::Server(
             ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown | ServerErrorKind::TryAgain,
-        ) => ("its cluster is down", true),
-        _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => (BAD_LOGIN, false),
-        _ if error.is_timeout() => ("it does not answer", true),
-        _ => match io_error(error).map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => ("nothing accepts connections there", true),
-            Some(io::ErrorKind::NotFound) => ("there is no such socket", true),
-            Some(io::ErrorKind::PermissionDenied) => ("the socket may not be used", false),
-            // What rustls makes of a certificate it does not trust.
-            Some(io::ErrorKind::InvalidData) => (BAD_TLS, false),
-            Some(_) => (
-                "its name cannot be resolved, no way leads there, or it hangs up",
-                true,
-            ),
-            None if error.kind() == ErrorKind::ClusterConnectionNotFound => {
-                ("no node of the cluster can be reached", true)
-            }
-            None => ("it does not let this client in", false),
-        },
+        ) => return ("its cluster is down", true),
+        _ if says(&["NOAUTH", "WRONGPASS", "NOPERM"]) => return (BAD_LOGIN, false),
+        _ if error.is_timeout() => return ("it does not answer", true),
+        _ => {}
+    }
+    match io_error(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => ("nothing accepts connections there", true),
+        Some(io::ErrorKind::NotFound) => ("there is no such socket", true),
+        Some(io::ErrorKind::PermissionDenied) => ("the socket may not be used", false),
+        // What rustls makes of a certificate it does not trust.
+        Some(io::ErrorKind::InvalidData) => (BAD_TLS, false),
+        Some(_) => (
+            "its name cannot be resolved, no way leads there, or it hangs up",
+            true,
+        ),
+        // Of what a cluster's nodes said, words are all that its client keeps.
+        None if says(&["Password authentication failed"]) => (BAD_LOGIN, false),
+        None if says(&["certificate"]) => (BAD_TLS, false),
+        None if matches!(
+            error.kind(),
+            ErrorKind::Io | ErrorKind::ClusterConnectionNotFound
+        ) =>
+        {
+            ("no node of the cluster lets this client in", true)
+        }
+        None => ("it does not answer as Redis does", false),
     }
 }
 
@@ -111,11 +121,6 @@ pub fn refused(place: &str, attempt: &str, error: &RedisError) -> Error {
             "the key holds something else than a string: another program uses the same prefix",
             false,
         ),
-        ErrorKind::UnexpectedReturnType => (
-            Code::DecodeFailed,
-            "the value is not UTF-8 text: another program has set it",
-            false,
-        ),
         ErrorKind::Server(ServerErrorKind::NoPerm) => (
             Code::PermissionDenied,
             "the user may not run the command, or not on such keys",
@@ -152,12 +157,17 @@ pub fn refused(place: &str, attempt: &str, error: &RedisError) -> Error {
         ),
         _ => (Code::StorageFailed, "the server refuses it", false),
     };
-    let mut refusal = Error::new(code, format!("{attempt} failed on {place}: {reason}"));
-    // That would quote the value.
-    if error.kind() != ErrorKind::UnexpectedReturnType {
-        refusal = refusal.with_cause(words(error));
-    }
+    let refusal = Error::new(code, format!("{attempt} failed on {place}: {reason}"));
+    let refusal = refusal.with_cause(words(error));
     if passes { refusal.retryable() } else { refusal }
+}
+
+/// Of an answer that is not what the command gives. The driver's words would quote it.
+pub fn unfit(place: &str, attempt: &str) -> Error {
+    let message = format!(
+        "{attempt} failed on {place}: the value is not UTF-8 text, so another program has set it"
+    );
+    Error::new(Code::DecodeFailed, message)
 }
 
 /// Whether the server does not have the command.

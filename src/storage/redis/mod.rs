@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, FromRedisValue, cmd};
+use redis::{Cmd, FromRedisValue, RedisResult, Value, cmd, from_redis_value};
 use tokio::sync::Notify;
 
 pub use config::Config;
@@ -130,7 +130,7 @@ impl Redis {
         };
         self.call(|redis| async move {
             redis
-                .ask::<redis::Value>("set", command, Effect::Same)
+                .ask::<Value>("set", command, Effect::Same)
                 .await
                 .map(drop)
         })
@@ -185,7 +185,7 @@ impl Redis {
         self.call(|redis| async move {
             let begin = Instant::now();
             redis
-                .ask::<redis::Value>("health", cmd("PING"), Effect::None)
+                .ask::<Value>("health", cmd("PING"), Effect::None)
                 .await?;
             Ok(begin.elapsed())
         })
@@ -266,26 +266,41 @@ impl Shared {
         command: Cmd,
         effect: Effect,
     ) -> Result<T> {
-        self.try_to_ask(attempt, &command, effect)
-            .await?
-            .map_err(|error| failure::refused(&self.link.place, attempt, &error))
+        match self.try_to_ask(attempt, &command, effect).await? {
+            Ok(answer) => self.read(attempt, answer),
+            Err(refusal) => Err(failure::refused(&self.link.place, attempt, &refusal)),
+        }
+    }
+
+    async fn get_and_delete(&self, command: Cmd, script: Cmd) -> Result<Option<String>> {
+        const ATTEMPT: &str = "getAndDelete";
+        if !self.lacks_getdel.load(Ordering::Relaxed) {
+            match self.try_to_ask(ATTEMPT, &command, Effect::Once).await? {
+                Ok(answer) => return self.read(ATTEMPT, answer),
+                Err(refusal) if failure::is_unknown_command(&refusal) => {
+                    self.lacks_getdel.store(true, Ordering::Relaxed);
+                }
+                Err(refusal) => return Err(failure::refused(&self.link.place, ATTEMPT, &refusal)),
+            }
+        }
+        self.ask(ATTEMPT, script, Effect::Once).await
     }
 
     /// The answer, be it a refusal. What changes nothing is asked once more where a connection
     /// breaks, as one does that was there before Redis was restarted.
-    async fn try_to_ask<T: FromRedisValue>(
+    async fn try_to_ask(
         &self,
         attempt: &str,
         command: &Cmd,
         effect: Effect,
-    ) -> Result<redis::RedisResult<T>> {
+    ) -> Result<RedisResult<Value>> {
         let mut may_repeat = effect == Effect::None;
         loop {
             let connection = self.link.connection().await?;
             let (place, harmless) = (&self.link.place, effect != Effect::Once);
             return match connection.ask(command, self.response_limit).await {
                 Ok(answer) => Ok(Ok(answer)),
-                Err(Failure::Refused(error)) => Ok(Err(error)),
+                Err(Failure::Refused(refusal)) => Ok(Err(refusal)),
                 Err(Failure::Lost(_)) if may_repeat => {
                     may_repeat = false;
                     continue;
@@ -299,18 +314,8 @@ impl Shared {
         }
     }
 
-    async fn get_and_delete(&self, command: Cmd, script: Cmd) -> Result<Option<String>> {
-        const ATTEMPT: &str = "getAndDelete";
-        if !self.lacks_getdel.load(Ordering::Relaxed) {
-            match self.try_to_ask(ATTEMPT, &command, Effect::Once).await? {
-                Ok(value) => return Ok(value),
-                Err(error) if failure::is_unknown_command(&error) => {
-                    self.lacks_getdel.store(true, Ordering::Relaxed);
-                }
-                Err(error) => return Err(failure::refused(&self.link.place, ATTEMPT, &error)),
-            }
-        }
-        self.ask(ATTEMPT, script, Effect::Once).await
+    fn read<T: FromRedisValue>(&self, attempt: &str, answer: Value) -> Result<T> {
+        from_redis_value(answer).map_err(|_| failure::unfit(&self.link.place, attempt))
     }
 }
 
