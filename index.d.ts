@@ -829,7 +829,7 @@ export type NativeAdapterErrorCode =
   | "DATABASE_LOCKED"
   /** The database's user lacks a right. */
   | "PERMISSION_DENIED"
-  /** The database may only be read. */
+  /** The database may only be read. Of Redis, which may have a new primary soon, retryable. */
   | "READ_ONLY"
   /** The disk (Redis: the memory) is full, failing, or the database is damaged. */
   | "STORAGE_FAILED"

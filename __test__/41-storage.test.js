@@ -4,6 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { apiKey } from "@better-auth/api-key";
 import { betterAuth } from "better-auth";
 import { createAuthEndpoint } from "better-auth/api";
 import { runWithTransaction } from "@better-auth/core/context";
@@ -363,6 +364,19 @@ describe.each(everyStorage)("%s", (_, open) => {
       expect((await rows("user")).map(({ name }) => name)).toEqual(["done"]);
     });
 
+    test("API keys of the plugin are kept in the storage alone, and are gone when deleted", async () => {
+      const { auth, rows } = await openApplication({ plugins: [apiKey({ storage: "secondary-storage" })] });
+      const ada = await signUp(auth, "ada");
+      const { data: made } = await ada.post("/api-key/create", { name: "robot", expiresIn: 24 * 60 * 60 });
+      const verify = () => auth.api.verifyApiKey({ body: { key: made.key } });
+      expect(await verify()).toMatchObject({ valid: true, key: { id: made.id, name: "robot" } });
+      expect((await ada.get("/api-key/list")).data.apiKeys).toMatchObject([{ id: made.id }]);
+      expect(await rows("apikey")).toEqual([]);
+      await ada.post("/api-key/delete", { keyId: made.id });
+      expect(await verify()).toMatchObject({ valid: false });
+      expect((await ada.get("/api-key/list")).data.apiKeys).toEqual([]);
+    });
+
     test("with sessions in the database too, both are written and removed", async () => {
       const { auth, storage, rows } = await openApplication({ session: { storeSessionInDatabase: true } });
       const ada = await signUp(auth, "ada");
@@ -578,6 +592,18 @@ describe("redisStorage()", () => {
     const given = await Promise.all(times(20, () => storage.getAndDelete("token")));
     expect(given.filter((value) => value !== null)).toEqual(["secret"]);
     expect(await storage.getAndDelete("token")).toBeNull();
+  });
+
+  test("a server that becomes a replica is left for whoever has its name then", async () => {
+    const server = await startServer();
+    const storage = open(server.url);
+    await storage.set("key", "value");
+    await server.cli("REPLICAOF", "127.0.0.1", `${await freePort()}`);
+    expect(await rejection(storage.set("key", "other"))).toEqual(expected("READ_ONLY", true));
+    expect(storage.stats().state).toBe("unconnected");
+    await server.cli("REPLICAOF", "NO", "ONE");
+    await storage.set("key", "other");
+    expect(storage.stats()).toMatchObject({ state: "connected", connections: 2 });
   });
 
   test("a refusal is told, and quotes neither key nor value", async () => {

@@ -11,9 +11,9 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo,
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
     IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo, RedisError,
-    RedisResult, TlsCertificates, Value, cmd,
+    RedisResult, ServerErrorKind, TlsCertificates, Value, cmd,
 };
 use tokio::time::timeout;
 
@@ -31,9 +31,10 @@ const CLUSTER_RETRIES: u32 = 4;
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// What connections are made to.
+#[allow(clippy::large_enum_variant, reason = "a storage has one")]
 pub enum Target {
     One(Client),
-    Cluster(Box<ClusterClient>),
+    Cluster(ClusterClient),
 }
 
 #[derive(Clone)]
@@ -78,15 +79,15 @@ impl Target {
         if config.cluster {
             let builder = ClusterClient::builder(nodes)
                 .retries(CLUSTER_RETRIES)
-                // What a call may take is said where it is made.
-                .connection_timeout(Duration::from_millis(config.connect_timeout_ms))
+                // One node that does not answer leaves time for the others.
+                .connection_timeout(Duration::from_millis(config.connect_timeout_ms) / 2)
                 .response_timeout(Duration::from_millis(config.response_timeout_ms))
                 .tcp_settings(tcp_settings());
             let builder = match certificates {
                 Some(certificates) => builder.certs(certificates),
                 None => builder,
             };
-            return Ok(Self::Cluster(Box::new(builder.build()?)));
+            return Ok(Self::Cluster(builder.build()?));
         }
         let node = nodes.into_iter().next().ok_or_else(no_node)?;
         Ok(Self::One(match certificates {
@@ -130,6 +131,10 @@ impl Connection {
             Ok(Err(error)) if is_of_connection(&error) => Failure::Lost(error),
             Ok(Err(error)) => {
                 self.health.heard();
+                if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
+                    // Another has become the primary, and has its name.
+                    self.health.break_off();
+                }
                 return Err(Failure::Refused(error));
             }
             Err(_) => Failure::Silent,
@@ -249,12 +254,11 @@ fn certificates(tls: &Tls) -> TlsCertificates {
 }
 
 fn no_node() -> RedisError {
-    (redis::ErrorKind::InvalidClientConfig, "no server is named").into()
+    (ErrorKind::InvalidClientConfig, "no server is named").into()
 }
 
 /// Whether it says something about the connection, and nothing about the command.
 fn is_of_connection(error: &RedisError) -> bool {
-    use redis::ErrorKind;
     matches!(
         error.kind(),
         ErrorKind::Io | ErrorKind::ClusterConnectionNotFound | ErrorKind::Parse

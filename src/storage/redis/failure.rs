@@ -129,7 +129,7 @@ pub fn refused(place: &str, attempt: &str, error: &RedisError) -> Error {
         ErrorKind::Server(ServerErrorKind::ReadOnly) => (
             Code::ReadOnly,
             "the server is a replica, which only its primary writes to",
-            false,
+            true,
         ),
         ErrorKind::Server(ServerErrorKind::BusyLoading) => {
             (Code::ConnectFailed, "the server is loading its data", true)
