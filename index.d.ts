@@ -1,6 +1,7 @@
 // better-auth-native: the public API on one page.
 
 import type { BetterAuthOptions } from "@better-auth/core";
+import type { SecondaryStorage } from "@better-auth/core/db";
 import type {
   DBAdapter,
   DBAdapterDebugLogOption,
@@ -584,6 +585,200 @@ export interface PasswordStats {
 }
 
 /**
+ * Better Auth's secondary storage in the memory of this process, for `betterAuth({
+ * secondaryStorage })`: sessions, verifications and rate limits. What it holds ends with the
+ * process; several processes need `redisStorage`, or `session: { storeSessionInDatabase: true }`.
+ *
+ * Every call is answered on the calling thread. Throws `INVALID_INPUT` where an option cannot be
+ * used.
+ */
+export declare function memoryStorage(options?: MemoryStorageOptions): MemoryStorage;
+
+export interface MemoryStorageOptions {
+  /** Entries at most, 1 to 2^32; those used longest ago go first. Default: 100000. */
+  maxEntries?: number;
+  /**
+   * Bytes at most, 1024 or more: of keys and values in UTF-8, and 192 for each entry. `set` rejects
+   * with `INVALID_INPUT` for an entry that does not fit alone. Default: 64 MiB.
+   */
+  maxBytes?: number;
+  /**
+   * A name, under which all worker threads of the process have the same storage. It is there until
+   * the last of them has closed it or ended. Limits are those of whoever opens it first; to give
+   * others is `INVALID_INPUT`. Default: a storage of its own.
+   */
+  shared?: string;
+}
+
+/**
+ * Better Auth's secondary storage in Redis 6 or newer, Valkey, or what else speaks RESP3. All calls
+ * share one connection (in a cluster, one per node), on which none waits for another's answer.
+ *
+ * Connects with the first call, and again when the connection is lost. While Redis is away, calls
+ * wait for one attempt to connect; when that fails, further ones reject at once with the same
+ * `CONNECT_FAILED`, until after a pause one of them tries again.
+ *
+ * ```ts
+ * betterAuth({ secondaryStorage: redisStorage("rediss://app:secret@redis.example:6380/0") });
+ * ```
+ *
+ * Throws `INVALID_INPUT` where the URL or an option cannot be used.
+ *
+ * @param urlOrOptions
+ * `redis://username:password@host:port/database`, every part after the scheme optional; `rediss://`
+ * for TLS; `unix:///path/of/socket?db=0`. `valkey://` and `valkeys://` are the same as `redis://` and
+ * `rediss://`. Percent escapes are decoded, and options override what the URL says. Default:
+ * `redis://localhost:6379/0`.
+ */
+export declare function redisStorage(urlOrOptions?: string | RedisStorageOptions): RedisStorage;
+
+/** Every time is in milliseconds, from 1 to 2^31 - 1. */
+export interface RedisStorageOptions {
+  /** See `redisStorage`. */
+  url?: string;
+  /** Default: localhost. */
+  host?: string;
+  /** Default: 6379. */
+  port?: number;
+  /** The path of a Unix socket, instead of host and port. */
+  socket?: string;
+  /** Default: Redis's user `default`. */
+  username?: string;
+  password?: string;
+  /** The number of the database; in a cluster there is only 0. Default: 0. */
+  database?: number;
+  /** `true` is what `rediss://` is: only to a server whose certificate is valid for its name. */
+  tls?: boolean | RedisTlsOptions;
+  /**
+   * Some nodes of a cluster, by whom the others are found: URLs or addresses. Username, password
+   * and TLS are the same for all.
+   */
+  nodes?: (string | { host?: string; port?: number })[];
+  /** Whether it is a cluster. Default: whether there are `nodes`. */
+  cluster?: boolean;
+  /** What all keys begin with. Default: `"better-auth:"`. */
+  prefix?: string;
+  /**
+   * Calls that may be under way or wait for the connection, 1 to 1,000,000; further ones reject
+   * with `OVERLOADED`. Default: 10000.
+   */
+  maxQueue?: number;
+  /** How long connecting may take; then `CONNECT_FAILED`. Default: 5000. */
+  connectTimeoutMs?: number;
+  /**
+   * How long an answer may take; then `STATEMENT_TIMEOUT`. A server that has meanwhile answered
+   * nobody is connected to anew. Default: 5000.
+   */
+  responseTimeoutMs?: number;
+  /** The pause after the first failed attempt to connect; it doubles with each. Default: 100. */
+  retryPauseMs?: number;
+  /** The longest pause. Default: 3000. */
+  maxRetryPauseMs?: number;
+}
+
+export interface RedisTlsOptions {
+  /** Whom to trust: PEM text or the path of a file. Default: Mozilla's authorities. */
+  ca?: string | Uint8Array;
+  /** The client's certificate: PEM text or the path of a file. */
+  cert?: string | Uint8Array;
+  /** The key of the client's certificate: PEM text or the path of a file. */
+  key?: string | Uint8Array;
+  /** `false`: any certificate will do. Default: true. */
+  rejectUnauthorized?: boolean;
+}
+
+/**
+ * What both storages do, as Better Auth calls it. The functions work detached.
+ *
+ * Keys and values are strings; anything else is `INVALID_INPUT`. A `ttl` is in seconds, with
+ * fractions down to a millisecond, upon which it is rounded up. Zero or less means that the entry
+ * has expired already, as if it had been deleted; more than 100 years, or `Infinity`, counts as 100
+ * years; `NaN` is `INVALID_INPUT`.
+ *
+ * No error carries a key or a value: those are tokens and sessions.
+ */
+export interface NativeStorage extends SecondaryStorage {
+  /** The value; null where there is none, or where it has expired. */
+  get(key: string): Promise<string | null>;
+  /** Replaces the value and its time to live. Without `ttl`, it does not expire. */
+  set(key: string, value: string, ttl?: number): Promise<void>;
+  /** Does nothing where there is none. */
+  delete(key: string): Promise<void>;
+  /** As `get` and `delete` in one step: of many callers at once, one gets the value. */
+  getAndDelete(key: string): Promise<string | null>;
+  /**
+   * Adds one to a counter in one step, and resolves to what it then is. One that is not there
+   * begins with 1, and expires `ttl` seconds later whatever is added meanwhile. `INVALID_INPUT`
+   * where the value is no whole number, or as large as one gets (2^63 - 1).
+   */
+  increment(key: string, ttl: number): Promise<number>;
+  /**
+   * The user's sessions that are alive, the one that expires first first: those that are in Better
+   * Auth's own list, have not expired, and have not been revoked. Better Auth keeps the list
+   * (`active-sessions-<userId>`) by reading and writing it: of two sign-ins of one user at the same
+   * moment, one may be missing in it, though its session works.
+   */
+  activeSessions(userId: string): Promise<ActiveSession[]>;
+  /**
+   * Refuses new calls (`CLOSED`), waits for those in flight, and lets go of the memory or the
+   * connection. A process ends without it as well.
+   */
+  close(): Promise<void>;
+}
+
+/** As Better Auth stores it. */
+export interface ActiveSession {
+  token: string;
+  /** In milliseconds since 1970. */
+  expiresAt: number;
+}
+
+export interface MemoryStorage extends NativeStorage {
+  /** Throws `CLOSED` after `close()`. */
+  stats(): MemoryStorageStats;
+}
+
+export interface MemoryStorageStats {
+  /** Entries held. Those that have expired leave with the calls that follow, 64 with each. */
+  entries: number;
+  /** What they take; see `maxBytes`. */
+  bytes: number;
+  maxEntries: number;
+  maxBytes: number;
+  /** How often `get` and `getAndDelete` found something. */
+  hits: number;
+  /** How often they did not. */
+  misses: number;
+  /** Entries that have expired. */
+  expired: number;
+  /** Entries that went because one of the bounds was reached. */
+  evicted: number;
+}
+
+export interface RedisStorage extends NativeStorage {
+  stats(): RedisStorageStats;
+  /** Asks Redis (in a cluster, every primary) for a sign of life. Never rejects. */
+  health(): Promise<RedisStorageHealth>;
+}
+
+export interface RedisStorageStats {
+  /** `away`: connecting failed, and calls reject at once until the next attempt. */
+  state: "unconnected" | "connecting" | "connected" | "away";
+  /** Calls under way, and those that wait for the connection. */
+  pending: number;
+  /** Calls answered since the start. */
+  answered: number;
+  /** Calls that rejected since the start, but for `CLOSED` and `OVERLOADED`. */
+  failed: number;
+  /** Connections made since the start; of a cluster, each counts as one. */
+  connections: number;
+}
+
+export type RedisStorageHealth =
+  | { healthy: true; latencyMs: number; error: null }
+  | { healthy: false; latencyMs: null; error: NativeAdapterError };
+
+/**
  * The one error of this package. Messages name tables, columns and files, and never carry a
  * value, a password, a token or the secret of a connection string.
  */
@@ -612,14 +807,18 @@ export type NativeAdapterErrorCode =
    * the message says who has them and for how long. Retryable.
    */
   | "POOL_TIMEOUT"
-  /** The database cannot be opened or reached, or is none. */
+  /** The database, or Redis, cannot be opened or reached, or is none. */
   | "CONNECT_FAILED"
   /**
    * The connection broke while a statement ran. Retryable where nothing was written; of a write it
-   * is not known whether it happened.
+   * is not known whether it happened. Of Redis, retryable where twice is as good as once: all but
+   * `increment` and `getAndDelete`.
    */
   | "CONNECTION_LOST"
-  /** A statement ran longer than `statementTimeoutMs`, or the server's own limit. */
+  /**
+   * A statement ran longer than `statementTimeoutMs`, or the server's own limit; a storage's call
+   * longer than `responseTimeoutMs`.
+   */
   | "STATEMENT_TIMEOUT"
   /** Two transactions waited for each other, and this one was undone. Retryable. */
   | "DEADLOCK"
@@ -632,9 +831,9 @@ export type NativeAdapterErrorCode =
   | "DATABASE_LOCKED"
   /** The database's user lacks a right. */
   | "PERMISSION_DENIED"
-  /** The database may only be read. */
+  /** The database may only be read. Of Redis, which may have a new primary soon, retryable. */
   | "READ_ONLY"
-  /** The disk is full, failing, or the database is damaged. */
+  /** The disk (Redis: the memory) is full, failing, or the database is damaged. */
   | "STORAGE_FAILED"
   /** A table or column is missing: run `migrate()`. */
   | "SCHEMA_MISMATCH"
@@ -652,11 +851,11 @@ export type NativeAdapterErrorCode =
   | "INVALID_INPUT"
   /** The transaction had already ended. */
   | "TRANSACTION_CLOSED"
-  /** Too many password hashes, or calls for a connection, are waiting. Retryable. */
+  /** Too many password hashes, or calls for a connection or to Redis, are waiting. Retryable. */
   | "OVERLOADED"
   /** A stored password hash is in no known format, or beyond what may be spent on one. */
   | "INVALID_HASH"
-  /** A database or a password hasher was used after `close()`. */
+  /** A database, a password hasher or a storage was used after `close()`. */
   | "CLOSED"
   /** A defect of this package. */
   | "INTERNAL";

@@ -50,11 +50,53 @@ export function readUrl(url, named) {
 }
 
 /**
- * scheme://user:password@host:port/database?parameters, every part percent-encoded and, but for
- * the scheme, optional.
+ * scheme://user:password@host:port/path?parameters, every part percent-encoded and, but for the
+ * scheme, optional.
  */
 const PARTS =
-  /^[^:]+:\/\/(?:(?<user>[^:@/?#]*)(?::(?<password>[^@/?#]*))?@)?(?<host>\[[^\]]*\]|[^:/?#@]*)(?::(?<port>\d*))?(?:\/(?<database>[^?#]*))?(?:\?(?<query>[^#]*))?$/;
+  /^[^:]+:\/\/(?:(?<user>[^:@/?#]*)(?::(?<password>[^@/?#]*))?@)?(?<host>\[[^\]]*\]|[^:/?#@]*)(?::(?<port>\d*))?(?:\/(?<path>[^?#]*))?(?:\?(?<query>[^#]*))?$/;
+
+/**
+ * The parts of a server's URL, decoded; those that it leaves out, or leaves empty, are undefined.
+ *
+ * @param {string} owner The function whose option it is.
+ * @param {string} url
+ * @param {string} form What it is to look like.
+ */
+export function splitUrl(owner, url, form) {
+  const parts = PARTS.exec(url)?.groups;
+  if (!parts) {
+    throw invalidInput(
+      `the url of ${owner} cannot be read; it has the form ${form}, with special characters in the password percent-encoded`,
+    );
+  }
+  const decoded = (/** @type {string | undefined} */ part) => (part ? decode(owner, part) : undefined);
+  const port = parts.port ? Number(parts.port) : undefined;
+  if (port === 0 || (port ?? 0) > 65_535) {
+    throw invalidInput(`the port in the url of ${owner} must be from 1 to 65535`);
+  }
+  return {
+    user: decoded(parts.user),
+    // An empty one is one.
+    password: parts.password === undefined ? undefined : decode(owner, parts.password),
+    host: decoded(parts.host)?.replace(/^\[|\]$/g, ""),
+    port,
+    path: decoded(parts.path),
+    parameters: new URLSearchParams(parts.query ?? ""),
+  };
+}
+
+/**
+ * @param {string} owner
+ * @param {string} part
+ */
+function decode(owner, part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw invalidInput(`the url of ${owner} has a malformed percent escape`);
+  }
+}
 
 /**
  * @param {string} url
@@ -62,35 +104,14 @@ const PARTS =
  * @returns {ParsedUrl}
  */
 function parseServerUrl(url, engine) {
-  const parts = PARTS.exec(url)?.groups;
-  if (!parts) {
-    throw invalidInput(
-      `the url of nativeAdapter cannot be read; it has the form ${engine}://user:password@host:port/database, with special characters in the password percent-encoded`,
-    );
-  }
-  const { user, password, host, port, database, query } = parts;
+  const form = `${engine}://user:password@host:port/database`;
+  const { host, path, parameters, ...rest } = splitUrl("nativeAdapter", url, form);
+  const given = Object.entries({ ...rest, database: path }).filter(([, part]) => part !== undefined);
   /** @type {ParsedUrl} */
-  const parsed = { engine, address: {}, settings: {} };
-  const { address } = parsed;
-  if (user) address.user = decode(user);
-  if (password !== undefined) address.password = decode(password);
-  if (host) setHost(address, decode(host).replace(/^\[|\]$/g, ""));
-  if (port) address.port = Number(port);
-  if (address.port === 0 || address.port > 65_535) {
-    throw invalidInput("the port in the url of nativeAdapter must be from 1 to 65535");
-  }
-  if (database) address.database = decode(database);
-  for (const [name, value] of new URLSearchParams(query ?? "")) setParameter(parsed, name, value);
+  const parsed = { engine, address: Object.fromEntries(given), settings: {} };
+  if (host) setHost(parsed.address, host);
+  for (const [name, value] of parameters) setParameter(parsed, name, value);
   return parsed;
-}
-
-/** @param {string} part */
-function decode(part) {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    throw invalidInput("the url of nativeAdapter has a malformed percent escape");
-  }
 }
 
 /**
@@ -264,7 +285,7 @@ function tlsOf(tls) {
  * @param {string} name
  * @param {unknown} given
  */
-function pem(name, given) {
+export function pem(name, given) {
   if (given === undefined || given === null) return null;
   const text = given instanceof Uint8Array ? Buffer.from(given).toString() : given;
   if (typeof text !== "string") throw invalidInput(`tls.${name} must be PEM text or the path of a file`);

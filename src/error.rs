@@ -19,7 +19,7 @@ pub enum Code {
     CheckViolation,
     /// Waiting for a connection, or for the turn to write, took too long.
     PoolTimeout,
-    /// The database could not be opened or reached.
+    /// The database, or Redis, could not be opened or reached.
     ConnectFailed,
     /// The connection broke while a statement ran, and whether it was carried out is not known.
     ConnectionLost,
@@ -35,7 +35,7 @@ pub enum Code {
     PermissionDenied,
     /// The database or its file may only be read.
     ReadOnly,
-    /// The disk is full, failing, or holds a damaged database.
+    /// The disk, or Redis's memory, is full, failing, or holds a damaged database.
     StorageFailed,
     /// A table or column is missing or differs: the schema needs a migration.
     SchemaMismatch,

@@ -1,7 +1,7 @@
 //! The Rust core of better-auth-native.
 //!
-//! Dependencies point one way: `binding` → `query`, `schema`, `password` → `sql` → `engine` →
-//! `value`, `error`. Only `binding` knows Node.
+//! Dependencies point one way: `binding` → `query`, `schema`, `password`, `storage` → `sql` →
+//! `engine` → `value`, `error`. Only `binding` knows Node.
 
 mod binding;
 mod database;
@@ -11,4 +11,5 @@ mod password;
 mod query;
 mod schema;
 mod sql;
+mod storage;
 mod value;

@@ -1,6 +1,6 @@
 // Servers in the foreground, for development: prints their URLs; Ctrl-C ends them.
 
-import { galera, mariadb, mysql, pgbouncer, postgres } from "./index.js";
+import { galera, mariadb, mysql, pgbouncer, postgres, redis } from "./index.js";
 
 /** @type {Record<string, () => Promise<{ url: string }[]>>} */
 const kinds = {
@@ -16,6 +16,8 @@ const kinds = {
     return [server, await pgbouncer.start(server)];
   },
   galera: () => galera.startCluster(),
+  redis: async () => [await redis.start()],
+  "redis-cluster": () => redis.startCluster(),
 };
 
 const names = process.argv.slice(2);

@@ -4,12 +4,14 @@
 import * as mariadb from "./mariadb.js";
 import * as mysql from "./mysql.js";
 import * as postgres from "./postgres.js";
+import * as redis from "./redis.js";
 
-/** By the environment variable with the URL, of somebody who may make databases. */
+/** By the environment variable with the URL, of somebody who may make databases (Redis: write). */
 const kinds = {
   TEST_POSTGRES_URL: postgres,
   TEST_MYSQL_URL: mysql,
   TEST_MARIADB_URL: mariadb,
+  TEST_REDIS_URL: redis,
 };
 
 /** @returns {Promise<() => Promise<void>>} what stops them */

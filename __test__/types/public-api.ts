@@ -4,11 +4,15 @@
 import { betterAuth } from "better-auth";
 import {
   createPassword,
+  memoryStorage,
   nativeAdapter,
   NativeAdapterError,
   password,
+  redisStorage,
+  type ActiveSession,
   type NativeAdapterErrorCode,
   type NativeDatabase,
+  type NativeStorage,
 } from "../../index.js";
 
 const database: NativeDatabase = nativeAdapter("sqlite:./auth.db");
@@ -57,6 +61,42 @@ export async function migrateHash(hash: string, text: string, signal: AbortSigna
 
 // @ts-expect-error: an option that does not exist
 createPassword({ lanes: 4 });
+
+betterAuth({ secondaryStorage: memoryStorage() });
+betterAuth({ secondaryStorage: redisStorage("rediss://app:secret@redis.example/0") });
+const memory = memoryStorage({ maxEntries: 1000, maxBytes: 2 ** 20, shared: "auth" });
+const redis = redisStorage({
+  nodes: ["redis://a.example:7000", { host: "b.example", port: 7001 }],
+  username: "app",
+  password: "from elsewhere",
+  tls: { ca: "/etc/ssl/ca.pem" },
+  prefix: "auth:",
+  maxQueue: 100,
+  responseTimeoutMs: 500,
+});
+
+export async function useStorages(userId: string) {
+  const storages: NativeStorage[] = [memory, redis];
+  const values: (string | null)[] = await Promise.all(storages.map(({ getAndDelete }) => getAndDelete("key")));
+  await redis.set("key", "value", 60);
+  const count: number = await redis.increment("key", 60);
+  const sessions: ActiveSession[] = await memory.activeSessions(userId);
+  const { hits }: { hits: number } = memory.stats();
+  const health = await redis.health();
+  const latency: number = health.healthy ? health.latencyMs : Number.NaN;
+  const code: NativeAdapterErrorCode | undefined = health.error?.code;
+  await Promise.all(storages.map(({ close }) => close()));
+  return { values, count, sessions, hits, latency, code, pending: redis.stats().pending };
+}
+
+// @ts-expect-error: a value that is no text
+export const noText = redis.set("key", { session: 1 });
+// @ts-expect-error: a counter that would not expire
+export const endless = redis.increment("key");
+// @ts-expect-error: an option that does not exist
+memoryStorage({ ttl: 60 });
+// @ts-expect-error: an option that does not exist
+redisStorage({ url: "redis://localhost", retries: 3 });
 
 export function codeOf(error: unknown): NativeAdapterErrorCode | undefined {
   if (!(error instanceof NativeAdapterError)) return undefined;

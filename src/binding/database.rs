@@ -120,7 +120,7 @@ impl Database {
     }
 }
 
-fn parse<T: DeserializeOwned>(what: &str, json: &str) -> crate::error::Result<T> {
+pub fn parse<T: DeserializeOwned>(what: &str, json: &str) -> crate::error::Result<T> {
     serde_json::from_str(json).map_err(|error| {
         CoreError::new(Code::Internal, format!("{what} could not be understood")).with_cause(error)
     })

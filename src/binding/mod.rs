@@ -1,7 +1,7 @@
 //! The border to Node: the only place that imports napi.
 //!
-//! Nothing here decides anything about databases or passwords; it converts arguments, starts
-//! work and converts results.
+//! Nothing here decides anything about databases, passwords or storages; it converts arguments,
+//! starts work and converts results.
 
 // Only Node calls what `#[napi]` exports.
 #![allow(dead_code)]
@@ -13,4 +13,5 @@ mod outcome;
 mod packed;
 mod password;
 mod runtime;
+mod storage;
 mod transaction;
