@@ -19,7 +19,7 @@ const shapes = [
         fields: { email: "mail", name: "full name", emailVerified: "mail_verified" },
         additionalFields: { points: { type: "number", required: false }, born: { type: "date", required: false } },
       },
-      session: { modelName: "login", fields: { token: "secret", userId: "member" } },
+      session: { modelName: "login", fields: { token: "secret", userId: "owner" } },
     },
     {},
   ],
@@ -184,7 +184,7 @@ describe.each(everyEngine)("%s", (_, engine) => {
       expect([text, found]).toEqual([text, known.filter((email) => found.includes(email))]);
       expect([text, found.length > 0]).toEqual([text, known.length > 0]);
     }
-    expect(await emails("ada love")).toEqual(["ada@example.com"]);
+    expect(await emails("ada love")).toEqual(["ada@example.com", "nobody@ada.example"]);
     expect(await emails("obrien")).toEqual(["adam_obrien@example.com"]);
     expect(await emails("ovelac")).toEqual(model("ovelac"));
     // It is the index that answers: "xada" has the word inside of another.
@@ -226,9 +226,9 @@ describe.each(everyEngine)("%s", (_, engine) => {
     expect(await database.plan({})).toMatchObject({ statements: [] });
     await wanting.migrate({});
     await wanting.searchUsers("ada");
-    // Somebody else takes it away.
+    // Somebody else takes it away; PostgreSQL then does without, and goes on as if it were there.
     await database.rollback();
-    expect(await wanting.searchUsers("ada")).toEqual(before);
+    expect(await wanting.searchUsers("ada")).toEqual(engine.name === "PostgreSQL" ? after : before);
     await wanting.migrate({});
     const name = url.split("/").pop() ?? "";
     await wanting.drop({ confirm: name });

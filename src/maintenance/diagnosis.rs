@@ -295,7 +295,7 @@ impl Counting<'_> {
         let mut rows = site.fetch(&sql.finish().0, &values).await?;
         let row = rows.pop().unwrap_or_default();
         for (place, cell) in self.places.into_iter().zip(row) {
-            let section = &mut answer[place.section];
+            let section = answer.entry(place.section).or_insert(Value::Null);
             section[place.name] = read(cell, place.is_json)?;
         }
         Ok(answer)

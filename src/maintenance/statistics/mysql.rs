@@ -18,7 +18,7 @@ const NONE: &str = "";
 
 impl Surveys for MySql {
     async fn survey(session: &mut Session<'_, Self>, tables: &[&str], slow: f64) -> Result<Survey> {
-        const ABOUT: &str = "SELECT VERSION(), CAST(@@performance_schema AS CHAR)";
+        const ABOUT: &str = "SELECT VERSION(), IF(@@performance_schema, '1', '0')";
         let about = session.fetch(ABOUT, &[]).await?.pop().unwrap_or_default();
         let cell = |at: usize| about.get(at).cloned().flatten().unwrap_or_default();
         let (version, watches) = (cell(0), cell(1) == "1");
@@ -256,7 +256,7 @@ async fn statements(session: &mut Session<'_, MySql>, slow: f64) -> Result<Vec<S
         )
     })?;
     let statements = rows.into_iter().map(|row| Slow {
-        statement: row[0].clone().unwrap_or_default(),
+        statement: executed(row[0].as_deref().unwrap_or_default()),
         calls: number(row[1].as_ref()),
         mean_ms: real(row[2].as_ref()),
         max_ms: real(row[3].as_ref()),
@@ -264,6 +264,11 @@ async fn statements(session: &mut Session<'_, MySql>, slow: f64) -> Result<Vec<S
         rows: number(row[5].as_ref()),
     });
     Ok(statements.collect())
+}
+
+/// The statement that was prepared, where it is one that was.
+fn executed(digest: &str) -> String {
+    digest.strip_prefix("EXECUTE ").unwrap_or(digest).to_owned()
 }
 
 fn refused(error: &Error, table: &str) -> String {
