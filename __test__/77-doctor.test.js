@@ -11,7 +11,7 @@ import { user } from "./support/rows.js";
 test("doctor says how a database is, and what to do first", async () => {
   const { cwd, run } = application();
   const empty = await run("doctor");
-  expect(empty).toMatchObject({ code: 2, stdout: expect.stringMatching(/1\. error there is no table[^]*→ npx better-auth-native migrate[^]*things to do\./) });
+  expect(empty).toMatchObject({ code: 2, stdout: expect.stringMatching(/1\. error the table "user" is missing[^]*→ npx better-auth-native migrate[^]*5 things to do\./) });
   expect(empty.stdout).not.toContain("\x1b");
   await run("migrate", "--yes");
   const healthy = await run("doctor");
@@ -60,7 +60,7 @@ test("backup copies the database, and overwrites nothing by itself", async () =>
   expect(JSON.parse(again.stdout)).toEqual({ path: "copy.db", pages: expect.any(Number) });
   expect(await run("backup")).toMatchObject({ code: 1, stderr: expect.stringContaining("<path>") });
   expect(await run("backup", "--help")).toMatchObject({ code: 0, stdout: expect.stringContaining("backup <path> [flags]") });
-  expect(await run("plan", "--url", "sqlite:./copy.db")).toMatchObject({ code: 2, stdout: expect.not.stringContaining('table "user"') });
+  expect(await run("plan", "--url", "sqlite:./copy.db")).toMatchObject({ code: 0, stdout: expect.stringContaining("In step") });
   expect(readdirSync(cwd)).not.toContainEqual(expect.stringContaining("partial"));
   const { stdout } = await run("--help");
   for (const command of ["doctor", "backup"]) expect(stdout).toContain(`  ${command} `);

@@ -47,9 +47,13 @@ function onValidation({ errors, warnings }) {
     if (code === "MIXED_CASE_EMAILS") return "decide which of the two users stays, and merge the other into it";
     return "npx better-auth-native validate tells more";
   };
+  const absent = new Set(errors.filter(({ code }) => code === "MISSING_TABLE").map(({ table }) => table));
+  // What a table that is missing would have is part of it.
+  const counts = (/** @type {import("../../index.js").ValidationFinding} */ { code, table }) =>
+    code === "MISSING_TABLE" || !absent.has(table);
   /** @param {Advice["severity"]} severity @param {typeof errors} findings */
   const told = (severity, findings) =>
-    findings.map((finding) => ({ severity, about: finding.message, todo: toldBy(finding) }));
+    findings.filter(counts).map((finding) => ({ severity, about: finding.message, todo: toldBy(finding) }));
   return [...told("error", errors), ...told("warning", warnings)];
 }
 

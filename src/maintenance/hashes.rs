@@ -22,3 +22,24 @@ pub fn forms() -> [(&'static str, String); 4] {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::forms;
+
+    #[test]
+    fn what_this_package_hashes_is_in_better_auths_form() {
+        let (name, glob) = &forms()[0];
+        let hash = format!("{}:{}", "0123456789abcdef".repeat(2), "f".repeat(128));
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let fits = |hash: &str| -> bool {
+            let query = "SELECT ?1 GLOB ?2";
+            connection
+                .query_row(query, [hash, glob], |row| row.get(0))
+                .unwrap()
+        };
+        assert_eq!(*name, "betterAuth");
+        assert!(fits(&hash));
+        assert!(!fits(&hash.to_uppercase()) && !fits(&hash[1..]) && !fits(&format!("{hash}0")));
+    }
+}

@@ -136,3 +136,53 @@ fn clause(column: &str, kind: Kind, operator: Operator) -> Clause {
         unique: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{MySql, Postgres, Sqlite};
+
+    fn search(verified: bool, index: bool) -> Search {
+        let field = |column: &str| Field {
+            column: column.to_owned(),
+            kind: Kind::String,
+        };
+        Search {
+            table: "user".to_owned(),
+            key: "id".to_owned(),
+            columns: vec![field("name"), field("e\"mail`")],
+            name: "name".to_owned(),
+            email: "e\"mail`".to_owned(),
+            verified: verified.then(|| "verified".to_owned()),
+            words: 2,
+            index: index.then(|| vec!["user_search_idx".to_owned()]),
+        }
+    }
+
+    #[test]
+    fn every_value_is_bound_in_its_place() {
+        let (mysql, postgres) = (MySql::default(), Postgres::default());
+        let dialects: [&dyn Dialect; 3] = [&Sqlite, &postgres, &mysql];
+        for dialect in dialects {
+            for (verified, index) in [(false, false), (true, false), (false, true), (true, true)] {
+                let statement = compile(dialect, &search(verified, index));
+                let values = 1 + 2 * 8 + usize::from(verified) + usize::from(index) + 2;
+                let slots = statement.parameters.iter().map(|parameter| parameter.slot);
+                let used: std::collections::BTreeSet<usize> = slots.collect();
+                assert_eq!(used, (0..values).collect(), "{}", statement.sql);
+            }
+        }
+    }
+
+    #[test]
+    fn the_index_is_asked_beside_the_words() {
+        let statement = compile(&Sqlite, &search(false, true)).sql;
+        let words = "instr(better_auth_fold(\"name\"), better_auth_fold(?2)) > 0";
+        let index = " AND \"id\" IN (SELECT id FROM \"user_search_idx\" \
+            WHERE \"user_search_idx\" MATCH ?18) ORDER BY";
+        assert!(
+            statement.contains(words) && statement.contains(index),
+            "{statement}"
+        );
+    }
+}

@@ -432,3 +432,14 @@ pub fn quote_with(quote: char, name: &str, text: &mut String) {
     }
     text.push(quote);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::regular;
+
+    #[test]
+    fn a_glob_is_the_regular_expression_that_matches_the_same() {
+        assert_eq!(regular("$2[abxy]$?*"), "[$]2[abxy][$]..*");
+        assert_eq!(regular("a.b+[./*?]"), "a[.]b[+][./*?]");
+    }
+}

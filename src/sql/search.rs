@@ -121,12 +121,13 @@ impl Sqlite {
             words(sql, "NEW.");
             sql.sql(");");
         };
+        // `=` is MATCH, which a trigger may only say where the schema is trusted.
         let delete = |sql: &mut Builder| {
             sql.sql("DELETE FROM ")
                 .name(index.name)
                 .sql(" WHERE rowid IN (SELECT rowid FROM ");
             sql.name(index.name).sql(" WHERE ").name(index.name);
-            sql.sql(" MATCH 'id : \"' || replace(OLD.").name(index.key);
+            sql.sql(" = 'id : \"' || replace(OLD.").name(index.key);
             sql.sql(", '\"', '\"\"') || '\"' AND id = OLD.")
                 .name(index.key)
                 .sql(");");

@@ -118,6 +118,8 @@ function showAdvice(output, advice, healthy) {
   for (const [index, { severity, about, todo }] of advice.entries()) {
     const number = `${index + 1}.`.padStart(3);
     output.line(`${number} ${output.style(STYLES[severity], severity)} ${about}`);
+    // Once for all that one thing does.
+    if (advice[index + 1]?.todo === todo) continue;
     output.line(output.style("dim", `    → ${todo.split("\n").join("\n      ")}`));
   }
   if (advice.length > 0) output.line();
