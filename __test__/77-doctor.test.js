@@ -40,7 +40,7 @@ test("doctor says how a database is, and what to do first", async () => {
     "error: 1 password hash is in no known form",
     expect.stringMatching(/^warning: 2 rows of "user" have an e-mail address/),
     "warning: 1 credential account has no password",
-    "warning: 1000 sessions have expired and are still there",
+    "warning: 1,000 sessions have expired and are still there",
     'hint: the planner knows nothing about "session"',
   ]);
   expect(report).toMatchObject({ validation: { valid: true }, diagnosis: { sessions: { expired: 1_000 } }, statistics: { engine: "sqlite" } });

@@ -63,7 +63,7 @@ function onOrphans({ orphans }) {
     .filter(({ rows }) => rows !== null && rows > 0)
     .map(({ table, column, references, rows }) => ({
       severity: "error",
-      about: `${rows} ${rows === 1 ? "row" : "rows"} of "${table}" refer to no row of "${references}" (${column})`,
+      about: `${large(rows)} ${rows === 1 ? "row" : "rows"} of "${table}" refer to no row of "${references}" (${column})`,
       todo: `delete them: nobody can reach what belongs to nobody. A foreign key keeps more from coming`,
     }));
 }
@@ -78,21 +78,21 @@ function onCredentials({ credentials }) {
   if (malformed > 0) {
     advice.push({
       severity: "error",
-      about: `${malformed} password ${malformed === 1 ? "hash is" : "hashes are"} in no known form`,
+      about: `${large(malformed)} password ${malformed === 1 ? "hash is" : "hashes are"} in no known form`,
       todo: "unless the application has a hasher of its own, these users cannot sign in: send them a link to reset the password",
     });
   }
   if (withoutPassword > 0) {
     advice.push({
       severity: "warning",
-      about: `${withoutPassword} credential ${withoutPassword === 1 ? "account has" : "accounts have"} no password`,
+      about: `${large(withoutPassword)} credential ${withoutPassword === 1 ? "account has" : "accounts have"} no password`,
       todo: "these users sign in another way, or not at all: send them a link to set one, or delete the accounts",
     });
   }
   if (foreign > 0) {
     advice.push({
       severity: "hint",
-      about: `${foreign} password ${foreign === 1 ? "hash is" : "hashes are"} of bcrypt or argon2`,
+      about: `${large(foreign)} password ${foreign === 1 ? "hash is" : "hashes are"} of bcrypt or argon2`,
       todo: "the application's own password.verify has to know them; Better Auth's and this package's do not",
     });
   }
@@ -110,7 +110,7 @@ function onExpired({ sessions, verifications }) {
     .filter(([, counts, living]) => counts !== null && counts.expired >= MANY && counts.expired > living)
     .map(([what, counts]) => ({
       severity: "warning",
-      about: `${counts?.expired} ${what} have expired and are still there`,
+      about: `${large(counts?.expired)} ${what} have expired and are still there`,
       todo: "npx better-auth-native cleanup",
     }));
 }
@@ -121,7 +121,7 @@ function onStatistics({ tables, slowStatements }) {
   /** @type {Advice[]} */
   const advice = slowStatements.statements.map(({ statement, meanMs, calls }) => ({
     severity: "hint",
-    about: `${Math.round(meanMs)} ms on average, ${calls} times: ${statement}`,
+    about: `${large(Math.round(meanMs))} ms on average, ${large(calls)} times: ${statement}`,
     todo: "look at its plan with EXPLAIN, and whether an index would serve it",
   }));
   if (blind.length > 0) {
@@ -132,4 +132,9 @@ function onStatistics({ tables, slowStatements }) {
     });
   }
   return advice;
+}
+
+/** @param {number | null | undefined} number */
+function large(number) {
+  return (number ?? 0).toLocaleString("en");
 }

@@ -7,13 +7,10 @@
 use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
-use crate::sql::{Dialect, Quoting};
+use crate::sql::{COPIES, Dialect, Quoting};
 
 /// What such a remark begins with.
 pub const REMARK: &str = "-- better-auth-native ";
-
-/// What a statement says that takes away nothing but copies of what is elsewhere.
-pub use crate::sql::COPIES;
 
 /// One script of all statements, each ended by a semicolon.
 pub fn join<T: AsRef<str>>(statements: &[T]) -> String {
