@@ -179,7 +179,7 @@ mod tests {
         let statement = compile(&Sqlite, &search(false, true)).sql;
         let words = "instr(better_auth_fold(\"name\"), better_auth_fold(?2)) > 0";
         let index = " AND \"id\" IN (SELECT id FROM \"user_search_idx\" \
-            WHERE \"user_search_idx\" MATCH ?18) ORDER BY";
+            WHERE \"user_search_idx\" MATCH ?3) ORDER BY";
         assert!(
             statement.contains(words) && statement.contains(index),
             "{statement}"
