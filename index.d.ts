@@ -1,7 +1,7 @@
 // better-auth-native: the public API on one page.
 
 import type { BetterAuthOptions } from "@better-auth/core";
-import type { SecondaryStorage } from "@better-auth/core/db";
+import type { SecondaryStorage, Session, User } from "@better-auth/core/db";
 import type {
   DBAdapter,
   DBAdapterDebugLogOption,
@@ -76,6 +76,12 @@ export interface MigrationExtras {
    * after the transaction and as a version of their own. Default: false.
    */
   concurrentIndexes?: boolean;
+  /**
+   * An index of the words in users' names and e-mail addresses, for `searchUsers`. PostgreSQL: GIN;
+   * MySQL and MariaDB: FULLTEXT, over a generated column of the user table, which is rebuilt for
+   * it; SQLite: an FTS5 table, which triggers keep. Default: false.
+   */
+  userSearch?: boolean;
 }
 
 /** Every time is in milliseconds, below 2^31. */
@@ -305,10 +311,192 @@ export interface NativeDatabase {
   ): Promise<T>;
 
   /**
+   * How large the tables are, how their indexes are used, which recommended ones are missing, and
+   * which statements are slow: by what the database itself keeps. Where it keeps nothing, or this
+   * user may not read it, the reason is told. Changes nothing.
+   *
+   * @param options The options of `betterAuth`; not needed after `betterAuth({ database })`.
+   */
+  statistics(
+    options?: BetterAuthOptions,
+    settings?: { /** The mean time, in milliseconds, from which a statement is slow. Default: 100. */ slowMs?: number },
+  ): Promise<DatabaseStatistics>;
+
+  /**
+   * Has the database look at the tables anew, for its planner to choose by: `ANALYZE`, `ANALYZE
+   * TABLE`. SQLite looks at a thousand rows per index, as a write. Resolves to the tables that are
+   * there.
+   */
+  analyze(options?: BetterAuthOptions): Promise<{ tables: string[] }>;
+
+  /**
+   * What is in the tables: counts of everything, and of what should not be there. One statement,
+   * which reads them as a whole; no value of a row leaves the database.
+   *
+   * @param options The options of `betterAuth`; not needed after `betterAuth({ database })`.
+   */
+  diagnose(options?: BetterAuthOptions): Promise<DatabaseDiagnosis>;
+
+  /**
+   * The users with these ids, by one query: in the order of the ids, as many as there are, and null
+   * where there is none. At most 10,000 ids. Rejects with `INVALID_INPUT` before
+   * `betterAuth({ database })`, as do the next two.
+   */
+  usersByIds(ids: string[]): Promise<(User | null)[]>;
+
+  /**
+   * A session and its user, by one query; null where there is none. Also one that has expired:
+   * `session.expiresAt` tells.
+   */
+  sessionWithUser(token: string): Promise<{ session: Session; user: User } | null>;
+
+  /**
+   * Users whose name or e-mail address has every word of `text`, without regard to case; nothing in
+   * it is a wildcard. First the one with that address, then those whose address or name begins with
+   * the text, then those where every word begins one, then the others; among equals by address.
+   * Empty text finds nobody; more than 256 characters or 10 words are `INVALID_INPUT`.
+   *
+   * Where there is an index of words (`migrations: { userSearch: true }`), what begins words is
+   * looked up in it, and only where that finds nobody all rows are read; without one, always.
+   */
+  searchUsers(text: string, options?: SearchOptions): Promise<User[]>;
+
+  /**
+   * SQLite: copies the database, as it is when the copying begins, to a file, off the event loop
+   * and while others write; then checks the copy's integrity, syncs it to the disk and gives it its
+   * name. Whatever goes wrong, nothing unfinished stays behind. A database in memory is first
+   * copied in memory, which its writers wait for.
+   *
+   * Rejects with `INVALID_INPUT` on servers (see docs/backup.md), for the database's own file, and
+   * for a path where there is something, unless `overwrite` is set; with `STORAGE_FAILED` where the
+   * copy cannot be written or the database is damaged; with the signal's reason when it is aborted.
+   *
+   * @param path Relative ones start at the directory that the database's do.
+   */
+  backup(path: string, options?: BackupOptions): Promise<{ /** Of the file. */ pages: number }>;
+
+  /**
    * Refuses new operations (`CLOSED`), waits for those in flight and for open transactions, and
    * closes every connection. A process ends without it as well.
    */
   close(): Promise<void>;
+}
+
+export interface SearchOptions {
+  /** 1 to 1000. Default: 20. */
+  limit?: number;
+  /** How many to pass over. Default: 0. */
+  offset?: number;
+  /** Only those whose address is verified. Default: false. */
+  verifiedOnly?: boolean;
+}
+
+export interface BackupOptions {
+  /** Whether a file that is there is replaced. Default: false. */
+  overwrite?: boolean;
+  /** Called after every mebibyte or so, with numbers of pages. What it throws ends the backup. */
+  onProgress?: (progress: { copied: number; total: number }) => void;
+  signal?: AbortSignal;
+}
+
+/** What the database cannot tell, and why. */
+export interface Availability {
+  available: boolean;
+  reason?: string;
+}
+
+export interface DatabaseStatistics {
+  engine: "sqlite" | "postgres" | "mysql" | "mariadb";
+  /** The database's own. */
+  version: string;
+  /** Since when uses and statements are counted; null where that is not told. */
+  since: Date | null;
+  /** Of the whole database; MySQL and MariaDB: of these tables. */
+  bytes: number | null;
+  /** SQLite counts rows; servers estimate them. */
+  rowsAreExact: boolean;
+  tables: TableStatistics[];
+  tableSizes: Availability;
+  indexes: IndexStatistics[];
+  indexSizes: Availability;
+  indexUsage: Availability;
+  /** What `migrate` would add to tables that exist, with the statement. */
+  missingIndexes: { table: string; columns: string[]; unique: boolean; statement: string }[];
+  slowStatements: Availability & {
+    slowMs: number;
+    /** Those that touch the tables, at most 20, the one that took most time altogether first. */
+    statements: SlowStatement[];
+  };
+}
+
+export interface TableStatistics {
+  table: string;
+  rows: number;
+  /** Without indexes; null where `tableSizes` is not available. */
+  bytes: number | null;
+  indexBytes: number | null;
+  /** Whether the planner has statistics of it; null where that is not told. */
+  analyzed: boolean | null;
+}
+
+export interface IndexStatistics {
+  table: string;
+  index: string;
+  columns: string[];
+  unique: boolean;
+  bytes: number | null;
+  /** PostgreSQL: scans; MySQL and MariaDB: rows that were read by it. */
+  uses: number | null;
+  /**
+   * By its share in the uses of the table's indexes and in the reads without any: none, below 1
+   * percent, below 20 percent, and from there.
+   */
+  usage: "unused" | "low" | "moderate" | "high" | null;
+}
+
+export interface SlowStatement {
+  /** Without values. */
+  statement: string;
+  calls: number;
+  meanMs: number;
+  maxMs: number;
+  totalMs: number;
+  /** PostgreSQL: returned or changed; MySQL and MariaDB: looked at. */
+  rows: number;
+}
+
+/** Each part is null where its table, or the column it depends on, is not there. */
+export interface DatabaseDiagnosis {
+  users: {
+    total: number;
+    verified?: number;
+    /** With the field of the plugin `admin`. */
+    banned?: number;
+    /** With the field of the plugin `twoFactor`. */
+    twoFactor?: number;
+    /** Users whose address another one has in other letter case. */
+    sameEmailInOtherCase?: number;
+  } | null;
+  accounts: { total: number; byProvider: Record<string, number> } | null;
+  /** Accounts of the provider `credential`: all of them, and by the form of their hashes. */
+  credentials: {
+    total: number;
+    withoutPassword: number;
+    betterAuth: number;
+    /** In PHC's form. */
+    scrypt: number;
+    bcrypt: number;
+    argon2: number;
+    /** None of those; a hasher of the application's own may have one of its own. */
+    malformed: number;
+  } | null;
+  sessions: { active: number; expired: number } | null;
+  verifications: { pending: number; expired: number } | null;
+  /**
+   * For every foreign key, the rows that refer to none; null where the database does not compare
+   * the two columns.
+   */
+  orphans: { table: string; column: string; references: string; rows: number | null }[];
 }
 
 export interface TransactionOptions {

@@ -4,9 +4,12 @@
 import { createAdapter } from "./adapter/adapter.js";
 import { retryingTransaction } from "./adapter/with-transaction.js";
 import { invalidInput } from "./errors.js";
+import { backup } from "./maintenance/backup.js";
+import { Insight } from "./maintenance/insight.js";
+import { Users } from "./maintenance/users.js";
 import { binding, unwrap } from "./native.js";
 import { readOptions } from "./options.js";
-import { registerCheck } from "./schema/check.js";
+import { forgetChecks, registerCheck } from "./schema/check.js";
 import { kyselyDialect } from "./schema/dialect.js";
 import { toScript } from "./schema/files.js";
 import { Management } from "./schema/management.js";
@@ -46,7 +49,12 @@ export function openDatabase(urlOrOptions) {
     known = { options, adapter };
     return adapter;
   };
-  const management = new Management(native, settings, () => known?.options, database);
+  const users = new Users(native, settings, () => known);
+  const insight = new Insight(native, settings, () => known?.options);
+  const management = new Management(native, settings, () => known?.options, () => {
+    forgetChecks(database);
+    users.forgetIndex();
+  });
 
   const methods = {
     plan: management.plan.bind(management),
@@ -67,6 +75,14 @@ export function openDatabase(urlOrOptions) {
       if (!known) throw invalidInput("withTransaction() works after betterAuth({ database })");
       return retryingTransaction(known.adapter, callback, options);
     },
+    statistics: insight.statistics.bind(insight),
+    analyze: insight.analyze.bind(insight),
+    diagnose: insight.diagnose.bind(insight),
+    usersByIds: users.usersByIds.bind(users),
+    sessionWithUser: users.sessionWithUser.bind(users),
+    searchUsers: users.searchUsers.bind(users),
+    /** @param {string} path @param {any} [options] */
+    backup: (path, options) => backup(native, path, options),
     async close() {
       unwrap(await native.close());
     },

@@ -28,6 +28,7 @@ const MIGRATIONS = {
   caseInsensitiveEmail: false,
   updatedAtTriggers: false,
   concurrentIndexes: false,
+  userSearch: false,
 };
 
 const SQLITE = {

@@ -1,12 +1,13 @@
 //! The Rust core of better-auth-native.
 //!
-//! Dependencies point one way: `binding` → `query`, `schema`, `password`, `storage` → `sql` →
-//! `engine` → `value`, `error`. Only `binding` knows Node.
+//! Dependencies point one way: `binding` → `query`, `maintenance` → `schema`, `password`, `storage` →
+//! `sql` → `engine` → `value`, `error`. Only `binding` knows Node.
 
 mod binding;
 mod database;
 mod engine;
 mod error;
+mod maintenance;
 mod password;
 mod query;
 mod schema;

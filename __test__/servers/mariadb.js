@@ -23,6 +23,16 @@ async function programs() {
   return { base, daemon: join(base, "sbin/mariadbd"), env };
 }
 
+/** What runs a client program, such as mariadb-dump. */
+export async function clients() {
+  const bin = findFolder("mariadb-dump");
+  if (bin !== undefined) return { program: (/** @type {string} */ name) => [join(bin, name)], env: {} };
+  // As galera.js has it, so that it is unpacked once.
+  const { root, libraries } = await unpack(["galera-4", "mariadb-server", "rsync"]);
+  const env = { LD_LIBRARY_PATH: libraries.join(":") };
+  return { program: (/** @type {string} */ name) => [join(root, "usr/bin", name)], env };
+}
+
 /** What runs: a program, and a data directory to copy. */
 export async function prepare() {
   const { base, daemon, env } = await programs();

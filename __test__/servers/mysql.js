@@ -26,16 +26,31 @@ async function mysqld() {
     if (!/mariadb/i.test(await run([...installed, "--version"]))) return installed;
   }
   const { root, libraries } = await unpack(["mysql-server-core"], { suite: "sid" });
-  // The loader of its own libc.
-  const [loader] = libraries.flatMap(entries).filter((path) => /\/ld-linux[^/]*$/.test(path));
   const folders = {
     basedir: join(root, "usr"),
     "plugin-dir": join(root, "usr/lib/mysql/plugin"),
     "lc-messages-dir": join(root, "usr/share/mysql"),
     "character-sets-dir": join(root, "usr/share/mysql/charsets"),
   };
-  const program = [loader, "--library-path", libraries.join(":"), join(root, "usr/sbin/mysqld")];
-  return [...program, "--no-defaults", ...args(folders)];
+  const program = join(root, "usr/sbin/mysqld");
+  return [...inItsOwnLibc(libraries), program, "--no-defaults", ...args(folders)];
+}
+
+/** What starts a program with the loader of its own libc. @param {string[]} libraries */
+function inItsOwnLibc(libraries) {
+  const [loader] = libraries.flatMap(entries).filter((path) => /\/ld-linux[^/]*$/.test(path));
+  return [loader, "--library-path", libraries.join(":")];
+}
+
+/** What runs a client program, such as mysqldump. */
+export async function clients() {
+  const bin = findFolder("mysqldump");
+  if (bin !== undefined && !/mariadb/i.test(await run([join(bin, "mysqldump"), "--version"]))) {
+    return { program: (/** @type {string} */ name) => [join(bin, name)], env: {} };
+  }
+  const { root, libraries } = await unpack(["mysql-client-core"], { suite: "sid" });
+  const start = inItsOwnLibc(libraries);
+  return { program: (/** @type {string} */ name) => [...start, join(root, "usr/bin", name)], env: {} };
 }
 
 /** What runs: a program, and a data directory to copy. */
@@ -56,7 +71,7 @@ async function prepare() {
 }
 
 export async function install() {
-  await prepare();
+  await Promise.all([prepare(), clients()]);
 }
 
 /** @param {import("./mysql-protocol.js").Options} [options] */

@@ -59,6 +59,12 @@ function versions(root) {
     .map((version) => join(version, "bin"));
 }
 
+/** What runs a client program, such as pg_dump. */
+export async function clients() {
+  const { bin, env } = await programs();
+  return { program: (/** @type {string} */ name) => [join(bin, name)], env };
+}
+
 /** A data directory to copy. */
 async function template() {
   const { bin, env } = await programs();

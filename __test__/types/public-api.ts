@@ -43,6 +43,22 @@ export async function manage() {
   return { texts, plan, users };
 }
 
+export async function operate(signal: AbortSignal) {
+  const { tables, indexUsage, slowStatements } = await database.statistics(auth.options, { slowMs: 50 });
+  const rows: number = tables[0].rows;
+  const reason: string | undefined = indexUsage.reason ?? slowStatements.statements[0]?.statement;
+  const { users, orphans } = await database.diagnose();
+  const total: number | undefined = users?.total ?? orphans[0].rows ?? undefined;
+  const [first] = await database.usersByIds(["id"]);
+  const email: string | undefined = first?.email;
+  const found = await database.sessionWithUser("token");
+  const expires: Date | undefined = found?.session.expiresAt;
+  const names: string[] = (await database.searchUsers("ada", { limit: 5, verifiedOnly: true })).map(({ name }) => name);
+  const { pages } = await database.backup("./copy.db", { overwrite: true, signal, onProgress: ({ copied, total }) => copied / total });
+  await database.analyze();
+  return { rows, reason, total, email, expires, names, pages };
+}
+
 export async function check(hash: string): Promise<boolean> {
   const made: string = await password.hash("a password");
   return password.verify({ hash: hash || made, password: "a password" });
@@ -112,5 +128,7 @@ nativeAdapter({});
 nativeAdapter({ host: "db.example", database: "auth" });
 // @ts-expect-error: an isolation level that does not exist
 export const unknownLevel = database.withTransaction(async () => {}, { isolation: "snapshot" });
+// @ts-expect-error: an option that does not exist
+export const unknownOrder = database.searchUsers("ada", { sort: "name" });
 // @ts-expect-error: a code that does not exist
 export const unknownCode: NativeAdapterErrorCode = "NO_SUCH_CODE";

@@ -38,6 +38,9 @@ import { inTransaction, runsOn } from "./transactions.js";
 
 export const ADAPTER_ID = "better-auth-native";
 
+/** The search for users, which Better Auth does not know, on every adapter of ours. */
+export const SEARCH = Symbol("searchUsers");
+
 /**
  * @param {import("../../binding.js").Database} native
  * @param {Settings} settings
@@ -63,8 +66,9 @@ export function createAdapter(native, settings, options, schemaSql) {
     /** @type {DBAdapter | undefined} */
     let made;
     const factory = () => (made ??= fromFactory(run, begin));
-    if (!direct) return factory();
-    return { ...directMethods(operations, factory), transaction: transactions(begin) };
+    const search = { [SEARCH]: operations.searchUsers.bind(operations) };
+    if (!direct) return { ...factory(), ...search };
+    return { ...directMethods(operations, factory), transaction: transactions(begin), ...search };
   };
 
   /** @param {Begin} begin */

@@ -5,6 +5,7 @@ import { BetterAuthError } from "@better-auth/core/error";
 import { invalidInput } from "../errors.js";
 import { filterOf } from "./filter.js";
 import { readRows, rowReader } from "./rows.js";
+import { wordValues } from "./search.js";
 
 /**
  * @typedef {import("./models.js").Model} Model
@@ -127,6 +128,36 @@ export class Operations {
     const rows = readRows(cells, readerOf(plan));
     if (!this.#mustTransform(model, joins)) return rows;
     return Promise.all(rows.map((row) => transformRow(row, model, undefined, joins)));
+  }
+
+  /**
+   * Users whose names and addresses have every word; see src/query/search.rs.
+   *
+   * @param {{ whole: string, words: string[], verifiedOnly: boolean, limit: number, offset: number,
+   *   index?: string[], question?: string }} call
+   */
+  async searchUsers({ whole, words, verifiedOnly, limit, offset, index, question }) {
+    const model = this.#models.get("user");
+    const key = `${words.length};${verifiedOnly};${index ?? ""}`;
+    const plan = this.#plan("searchUsers", model, key, () => {
+      const column = (/** @type {string} */ name) => model.field(name).column;
+      const shape = {
+        key: model.id.column,
+        name: column("name"),
+        email: column("email"),
+        verified: verifiedOnly ? column("emailVerified") : null,
+        words: words.length,
+        index: index ?? null,
+      };
+      return this.#selecting(model, shape, undefined, NO_JOINS);
+    });
+    const values = wordValues(whole, words);
+    if (verifiedOnly) values.push(/** @type {any} */ (true));
+    if (index) values.push(/** @type {string} */ (question));
+    const cells = await this.#cells("searchUsers", model, plan, [...values, limit, offset]);
+    const rows = readRows(cells, readerOf(plan));
+    if (!this.#mustTransform(model, NO_JOINS)) return rows;
+    return Promise.all(rows.map((row) => transformRow(row, model, undefined, NO_JOINS)));
   }
 
   /** @param {{ model: string, where?: Where[] }} call */

@@ -16,6 +16,7 @@ import { parseArgs } from "node:util";
  * @property {string} about
  * @property {string} exits What its exit codes mean.
  * @property {string[]} [examples]
+ * @property {string} [argument] What it takes before its flags.
  * @property {string[]} flags Beside those that all have.
  * @property {"options" | "database"} needs Whether it has to know the application's tables.
  * @property {(context: Context) => Promise<number>} run Resolves to the exit code.
@@ -45,6 +46,8 @@ const FLAGS = {
   name: { type: "string", value: "<words>", help: "the name of the files; default: what they do" },
   description: { type: "string", value: "<words>", help: "what the history calls it; default: baseline" },
   confirm: { type: "string", value: "<name>", help: "the database's name, with --yes" },
+  overwrite: { type: "boolean", help: "replace a file that is there" },
+  "slow-ms": { type: "string", value: "<number>", help: "the mean time in milliseconds from which a statement is slow; default: 100" },
   "no-rows": { type: "boolean", help: "look only at how tables are built, not at their rows" },
 };
 
@@ -70,7 +73,15 @@ export function readArguments(name, command, args) {
     ]),
   );
   try {
-    return parseArgs({ args, options: /** @type {any} */ (options), allowPositionals: false }).values;
+    /** @type {{ values: Record<string, any>, positionals: string[] }} */
+    const { values, positionals } = parseArgs({
+      args,
+      options: /** @type {any} */ (options),
+      allowPositionals: command.argument !== undefined,
+    });
+    if (command.argument === undefined || values.help) return values;
+    if (positionals.length !== 1) throw new Error(`it takes one <${command.argument}>`);
+    return { ...values, [command.argument]: positionals[0] };
   } catch (error) {
     const message = /** @type {Error} */ (error).message.split(". To specify")[0];
     throw new UsageError(`${message}. See npx better-auth-native ${name} --help`);
@@ -81,14 +92,14 @@ export function readArguments(name, command, args) {
  * @param {string} name
  * @param {Command} command
  */
-export function commandHelp(name, { summary, about, flags, exits, examples = [] }) {
+export function commandHelp(name, { summary, about, argument, flags, exits, examples = [] }) {
   const names = [...flags, ...COMMON];
   const lines = names.map((flag) => {
     const { short, value, help } = FLAGS[flag];
     return [`${short ? `-${short}, ` : "    "}--${flag}${value ? ` ${value}` : ""}`, help];
   });
   return [
-    `npx better-auth-native ${name} [flags]`,
+    `npx better-auth-native ${name}${argument ? ` <${argument}>` : ""} [flags]`,
     "",
     `${summary}.`,
     "",
@@ -107,12 +118,12 @@ export function overview(commands) {
   return [
     "npx better-auth-native <command> [flags]",
     "",
-    "Owns the schema of a Better Auth database: SQLite, PostgreSQL, MySQL and MariaDB.",
+    "Looks after a Better Auth database: SQLite, PostgreSQL, MySQL and MariaDB.",
     "",
     "Commands",
     ...columns(Object.entries(commands).map(([name, { summary }]) => [name, summary])),
     "",
-    "Exit codes: 0 in step, or done; 1 failed; 2 the database differs from what is asked for.",
+    "Exit codes: 0 in step, or done; 1 failed; 2 there is something to do.",
     "npx better-auth-native <command> --help says the rest.",
   ].join("\n");
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
-// npx better-auth-native <command>: the schema's life from the command line.
+// npx better-auth-native <command>: the schema's life, and the database's, from the command line.
 //
-// Exit codes: 0 in step or done, 1 failed, 2 the database differs.
+// Exit codes: 0 in step or done, 1 failed, 2 there is something to do.
 
 import { COMMAND } from "../schema/check.js";
 import { commandHelp, overview, readArguments, UsageError } from "./arguments.js";
+import { backup } from "./commands/backup.js";
 import { baseline } from "./commands/baseline.js";
+import { doctor } from "./commands/doctor.js";
 import { drop } from "./commands/drop.js";
 import { generate } from "./commands/generate.js";
 import { migrate } from "./commands/migrate.js";
@@ -17,7 +19,7 @@ import { open } from "./open.js";
 import { Output } from "./output.js";
 
 /** @type {Record<string, import("./arguments.js").Command>} */
-const commands = { plan, migrate, rollback, status, generate, validate, baseline, drop };
+const commands = { plan, migrate, rollback, status, generate, validate, doctor, baseline, backup, drop };
 
 /**
  * @param {string[]} argv

@@ -120,6 +120,31 @@ export class Output {
   }
 
   /**
+   * On a terminal, how much of some work is done.
+   *
+   * @param {string} what
+   */
+  bar(what) {
+    const silent = this.#json || process.stderr.isTTY !== true;
+    let shown = false;
+    return {
+      /** @param {{ copied: number, total: number }} progress */
+      show({ copied, total }) {
+        if (silent || total === 0) return;
+        const width = 30;
+        const filled = Math.floor((copied / total) * width);
+        const bar = "█".repeat(filled) + "░".repeat(width - filled);
+        process.stderr.write(`\r${what} ${bar} ${Math.floor((copied / total) * 100)} %`);
+        shown = true;
+      },
+      clear() {
+        if (shown) process.stderr.write("\r\x1b[2K");
+        shown = false;
+      },
+    };
+  }
+
+  /**
    * Whether somebody says yes; an error where nobody can be asked.
    *
    * @param {string} question

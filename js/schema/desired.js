@@ -18,6 +18,7 @@ import { Models } from "../adapter/models.js";
  * @property {boolean} caseInsensitiveEmail
  * @property {boolean} updatedAtTriggers
  * @property {boolean} concurrentIndexes
+ * @property {boolean} userSearch
  */
 
 /**
@@ -62,7 +63,26 @@ function tableOf(models, model, extras) {
     columns: fields.map((field) => columnOf(models, field)),
     indexes: [...declared, ...extraIndexes(model, extras)],
     touched: updatedAt ? updatedAt.column : null,
+    search: extras.userSearch && model.key === "user" ? searchOf(model) : null,
   };
+}
+
+/** The index of the words by which users are searched for. @param {Model} model */
+function searchOf(model) {
+  const columns = ["name", "email"].map((name) => model.field(name).column);
+  const fields = /** @type {[string, ...string[]]} */ (["search"]);
+  return { name: getDatabaseIndexName(model.table, { fields }), columns };
+}
+
+/**
+ * Where that index is, if there is one.
+ *
+ * @param {BetterAuthOptions} options
+ * @param {boolean} usePlural
+ */
+export function searchIndexOf(options, usePlural) {
+  const model = new Models(options, usePlural).get("user");
+  return { table: model.table, ...searchOf(model) };
 }
 
 /**
@@ -193,6 +213,7 @@ function merged(tables) {
     const names = new Set(known.columns.map(({ name }) => name));
     known.columns.push(...table.columns.filter(({ name }) => !names.has(name)));
     known.indexes.push(...table.indexes);
+    known.search ??= table.search;
   }
   return [...byName.values()];
 }

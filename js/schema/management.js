@@ -2,7 +2,6 @@
 
 import { invalidInput } from "../errors.js";
 import { unwrap } from "../native.js";
-import { forgetChecks } from "./check.js";
 import { desiredSchema } from "./desired.js";
 import { fileName, readFolder, toScript, writeFiles } from "./files.js";
 
@@ -26,7 +25,7 @@ export class Management {
   #native;
   #settings;
   #options;
-  #database;
+  #changed;
   /** The migrations that are under way. @type {Set<Promise<unknown>>} */
   #changing = new Set();
 
@@ -34,13 +33,13 @@ export class Management {
    * @param {import("../../binding.js").Database} native
    * @param {import("../options.js").Settings} settings
    * @param {() => BetterAuthOptions | undefined} options those of betterAuth(), once it was called
-   * @param {object} database by which Better Auth knows it
+   * @param {() => void} changed is told of every change
    */
-  constructor(native, settings, options, database) {
+  constructor(native, settings, options, changed) {
     this.#native = native;
     this.#settings = settings;
     this.#options = options;
-    this.#database = database;
+    this.#changed = changed;
   }
 
   /** @param {BetterAuthOptions} [options] @param {Record<string, any>} [settings] */
@@ -174,7 +173,7 @@ export class Management {
       return await change;
     } finally {
       this.#changing.delete(change);
-      forgetChecks(this.#database);
+      this.#changed();
     }
   }
 }

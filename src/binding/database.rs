@@ -7,9 +7,11 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
 
+use super::backup::Backup;
 use super::bridge::Bridge;
 use super::convert::{Cells, Values};
 use super::outcome::Outcome;
+use super::runtime;
 use super::transaction::Transaction;
 use crate::database::{self, PlanId};
 use crate::error::{Code, Error as CoreError};
@@ -94,6 +96,26 @@ impl Database {
     ) -> Result<PromiseRaw<'env, Outcome<String>>> {
         let pending = parse("the request", &request).map(|request| self.core.manage(request));
         self.bridge.promise(env, async move { pending?.await })
+    }
+
+    /// Does what is asked about the database in use (as JSON); resolves to the answer, as JSON.
+    #[napi(ts_return_type = "Promise<any>")]
+    pub fn maintain<'env>(
+        &self,
+        env: &'env Env,
+        request: String,
+    ) -> Result<PromiseRaw<'env, Outcome<String>>> {
+        let pending = parse("the request", &request).map(|request| self.core.maintain(request));
+        self.bridge.promise(env, async move { pending?.await })
+    }
+
+    /// Begins a copy to that file; nothing is done before its first step.
+    #[napi(ts_return_type = "any")]
+    pub fn backup(&self, path: String, overwrite: bool) -> Outcome<Backup> {
+        Outcome::of(|| {
+            let core = runtime::inside(|| self.core.backup(Path::new(&path), overwrite))?;
+            Ok(Backup::new(core, self.bridge.clone()))
+        })
     }
 
     /// Runs one statement as it is; resolves to the names of its columns, and the cells of

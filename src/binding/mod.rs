@@ -6,6 +6,7 @@
 // Only Node calls what `#[napi]` exports.
 #![allow(dead_code)]
 
+mod backup;
 mod bridge;
 mod convert;
 mod database;

@@ -39,6 +39,12 @@ pub fn begin_here(work: impl Future<Output = ()> + Send + 'static) {
     runnable.run();
 }
 
+/// Does at once what knows the runtime.
+pub fn inside<T>(work: impl FnOnce() -> T) -> T {
+    let _context = RUNTIME.enter();
+    work()
+}
+
 /// Begins `work` on a thread of the runtime.
 pub fn begin_there(work: impl Future<Output = ()> + Send + 'static) {
     RUNTIME.spawn(work);

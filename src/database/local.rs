@@ -1,14 +1,17 @@
 //! A database in this process: SQLite, inline where that cannot wait.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::plans::Plans;
-use super::{Database, Pending, PlanId};
+use super::{Backup, Database, Pending, PlanId};
 use crate::engine::server::Isolation;
 use crate::engine::sqlite::{self, Sqlite};
 use crate::engine::{Program, Rows, Statement, Step};
 use crate::error::{Code, Error, Result};
+use crate::maintenance;
 use crate::query::{self, Operation};
+use crate::schema::sqlite::{Inside, at_once};
 use crate::schema::{self, Request};
 use crate::sql;
 use crate::value::Value;
@@ -76,6 +79,25 @@ impl Database for Local {
                 engine.read_schema(in_flight?, work).await
             }
         })
+    }
+
+    fn maintain(&self, request: maintenance::Request) -> Pending<String> {
+        let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
+        Box::pin(async move {
+            let changes = request.changes();
+            let work = move |connection: &mut sqlite::Connection| {
+                at_once(maintenance::answer(&mut Inside(connection), &request))
+            };
+            if changes {
+                engine.change_schema(in_flight?, work).await
+            } else {
+                engine.read_schema(in_flight?, work).await
+            }
+        })
+    }
+
+    fn backup(&self, path: &Path, overwrite: bool) -> Result<Arc<Backup>> {
+        self.engine.backup(path, overwrite).map(Arc::new)
     }
 
     fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)> {

@@ -18,9 +18,11 @@ use self::remote::Remote;
 use crate::engine::mysql::MySql;
 use crate::engine::postgres::Postgres;
 use crate::engine::server::{Config, Isolation, Server};
+pub use crate::engine::sqlite::Backup;
 use crate::engine::sqlite::{self, Sqlite};
 use crate::engine::{Rows, Step};
 use crate::error::{Code, Error, Result};
+use crate::maintenance;
 use crate::query::Operation;
 use crate::schema::Request;
 use crate::value::Value;
@@ -47,6 +49,12 @@ pub trait Database: Send + Sync {
 
     /// Does what is asked about the schema, and answers as JSON.
     fn manage(&self, request: Request) -> Pending<String>;
+
+    /// Does what is asked about the database in use, and answers as JSON.
+    fn maintain(&self, request: maintenance::Request) -> Pending<String>;
+
+    /// Begins a copy to a file, where a database is one itself.
+    fn backup(&self, path: &Path, overwrite: bool) -> Result<Arc<Backup>>;
 
     /// Runs one statement as it is: the names of its columns, and the cells of its rows.
     fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)>;

@@ -1,17 +1,19 @@
 //! A database on a server: everything waits for its answers, so nothing runs inline.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::plans::Plans;
-use super::{Database, Pending, PlanId};
+use super::{Backup, Database, Pending, PlanId};
 use crate::engine::mysql::MySql;
 use crate::engine::postgres::Postgres;
 use crate::engine::server::{self, Driver, Isolation, Plan, Server, Tables};
 use crate::engine::{Program, Rows, Step};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::maintenance::{self, Surveys};
 use crate::query::{self, Operation};
-use crate::schema::Request;
-use crate::schema::servers::{self, Migrates};
+use crate::schema::servers;
+use crate::schema::{Request, Session};
 use crate::sql;
 use crate::value::Value;
 
@@ -31,11 +33,16 @@ impl<D: Driver> Remote<D> {
 
 /// Joins an engine with the dialect it speaks.
 pub trait Speaks: Driver {
+    /// What copies a database of its kind.
+    const BACKUP_TOOL: &'static str;
+
     fn compile(facts: &Self::Facts, tables: Tables<Self::Column>, operation: &Operation)
     -> Program;
 }
 
 impl Speaks for Postgres {
+    const BACKUP_TOOL: &'static str = "pg_dump";
+
     fn compile(
         facts: &Self::Facts,
         tables: Tables<Self::Column>,
@@ -51,6 +58,8 @@ impl Speaks for Postgres {
 }
 
 impl Speaks for MySql {
+    const BACKUP_TOOL: &'static str = "mysqldump or mariadb-dump";
+
     fn compile(
         facts: &Self::Facts,
         tables: Tables<Self::Column>,
@@ -64,7 +73,7 @@ impl Speaks for MySql {
     }
 }
 
-impl<D: Speaks + Migrates> Database for Remote<D> {
+impl<D: Speaks + Surveys> Database for Remote<D> {
     fn runs_inline(&self) -> bool {
         false
     }
@@ -110,6 +119,26 @@ impl<D: Speaks + Migrates> Database for Remote<D> {
             }
             answer
         })
+    }
+
+    fn maintain(&self, request: maintenance::Request) -> Pending<String> {
+        let in_flight = self.server.gate().enter();
+        let server = self.server.clone();
+        Box::pin(async move {
+            let _in_flight = in_flight?;
+            let mut session = Session::open(&server).await?;
+            let answer = maintenance::answer(&mut session, &request).await;
+            session.close().await;
+            answer
+        })
+    }
+
+    fn backup(&self, _path: &Path, _overwrite: bool) -> Result<Arc<Backup>> {
+        let _in_flight = self.server.gate().enter()?;
+        Err(Error::invalid_input(format!(
+            "backup() copies SQLite databases; for this server use {}, as docs/backup.md shows",
+            D::BACKUP_TOOL
+        )))
     }
 
     fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)> {

@@ -2,6 +2,7 @@
 //! database does not return what it writes.
 
 use super::operation::{Operation, Select};
+use super::search;
 use crate::engine::{Access, Column, Keep, Program, Statement};
 use crate::sql::{
     Builder, Clause, Dialect, Field, FirstMatch, Join, JoinedRows, NewId, Operator, Term, Write,
@@ -20,6 +21,7 @@ pub fn compile(dialect: &dyn Dialect, operation: &Operation) -> Program {
         Operation::FindMany(select) => {
             Program::One(compile_select(dialect, select, "findMany", Keep::All))
         }
+        Operation::SearchUsers(search) => Program::One(search::compile(dialect, search)),
         Operation::Count { table, filter } => Program::One(compile_count(dialect, table, filter)),
         Operation::Create {
             table,
@@ -518,14 +520,14 @@ fn equals_key(sql: &mut Builder, table: &str, key: &str, slot: usize) {
     dialect.assigned(sql, table, &key, slot);
 }
 
-fn selected(sql: &mut Builder, qualifier: &str, table: &str, fields: &[Field]) {
+pub fn selected(sql: &mut Builder, qualifier: &str, table: &str, fields: &[Field]) {
     let dialect = sql.dialect;
     sql.list(", ", fields, |sql, field| {
         dialect.selected(sql, qualifier, table, field);
     });
 }
 
-fn finish(
+pub fn finish(
     sql: Builder,
     operation: &'static str,
     table: &str,
@@ -537,7 +539,7 @@ fn finish(
     Statement::new(text, parameters, columns, access, keep, operation, table)
 }
 
-fn scalars(fields: &[Field]) -> Vec<Column> {
+pub fn scalars(fields: &[Field]) -> Vec<Column> {
     fields
         .iter()
         .map(|field| Column::Scalar(field.kind))

@@ -4,6 +4,7 @@
 
 mod compile;
 mod operation;
+mod search;
 
 pub use compile::compile;
 pub use operation::Operation;

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::search::Search;
 use crate::engine::Access;
 use crate::sql::{Clause, Field, Join};
 
@@ -56,6 +57,8 @@ pub enum Operation {
         filter: Vec<Clause>,
         returning: Vec<Field>,
     },
+    /// Values: see `Search`.
+    SearchUsers(Search),
 }
 
 impl Operation {
@@ -71,12 +74,15 @@ impl Operation {
             Self::Delete { .. } => "delete",
             Self::ConsumeOne { .. } => "consumeOne",
             Self::IncrementOne { .. } => "incrementOne",
+            Self::SearchUsers(_) => "searchUsers",
         }
     }
 
     pub fn access(&self) -> Access {
         match self {
-            Self::FindOne(_) | Self::FindMany(_) | Self::Count { .. } => Access::Read,
+            Self::FindOne(_) | Self::FindMany(_) | Self::Count { .. } | Self::SearchUsers(_) => {
+                Access::Read
+            }
             _ => Access::Write,
         }
     }
@@ -93,7 +99,8 @@ impl Operation {
             | Self::UpdateMany { table, .. }
             | Self::Delete { table, .. }
             | Self::ConsumeOne { table, .. }
-            | Self::IncrementOne { table, .. } => (table, &[][..]),
+            | Self::IncrementOne { table, .. }
+            | Self::SearchUsers(Search { table, .. }) => (table, &[][..]),
         };
         let mut tables = vec![table.clone()];
         for join in joins {

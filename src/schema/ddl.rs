@@ -48,6 +48,9 @@ impl Step<'_> {
             Self::CreateTouchTrigger { table, column } => {
                 dialect.create_touch_trigger(&mut sql, &table.name, column);
             }
+            Self::CreateSearch { part, .. } => {
+                sql.sql(&part.up);
+            }
         }
         sql.finish().0
     }
@@ -88,6 +91,12 @@ impl Step<'_> {
             }
             Self::CreateTouchTrigger { table, column } => {
                 dialect.drop_touch_trigger(&mut sql, &table.name, column);
+            }
+            Self::CreateSearch { part, .. } => {
+                match &part.down {
+                    Some(down) => sql.sql(down),
+                    None => sql.sql(REMARK).sql("needs nothing to undo ").sql(part.what),
+                };
             }
         }
         sql.finish().0

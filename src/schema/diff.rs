@@ -9,7 +9,7 @@ use super::model::{Column, Index, KEY, Reference, Schema, Table};
 use super::names::Names;
 use super::steps::{ForeignKey, NewColumn, NewIndex, Step};
 use crate::error::{Code, Error, Result};
-use crate::sql::{ColumnUse, Dialect, Key, touch_trigger};
+use crate::sql::{ColumnUse, Dialect, Key, SearchIndex, touch_trigger};
 use crate::value::{IdKind, Kind};
 
 /// The steps from what exists to `schema`, in the order they have to be taken: tables and columns,
@@ -46,6 +46,7 @@ pub fn diff<'s>(
             .is_some_and(|it| it.is_view)
         {
             diff.touch(table);
+            diff.search(table);
         }
     }
     let mut steps = diff.steps;
@@ -141,6 +142,29 @@ impl<'s> Diff<'s> {
         }
         self.triggers
             .push(Step::CreateTouchTrigger { table, column });
+    }
+
+    /// The index of words; by its name, because nobody else's does the same.
+    fn search(&mut self, table: &'s Table) {
+        let Some(search) = &table.search else {
+            return;
+        };
+        if self.existing.taken.contains(&search.name) {
+            return;
+        }
+        let has_rows = self.existing.tables.contains_key(&table.name);
+        let parts = self.dialect.search_index(&SearchIndex {
+            name: &search.name,
+            table: &table.name,
+            key: KEY,
+            columns: &search.columns,
+        });
+        let parts = parts.into_iter().filter(|part| has_rows || !part.fills);
+        self.triggers.extend(parts.map(|part| Step::CreateSearch {
+            table,
+            search,
+            part,
+        }));
     }
 
     fn new_column(&mut self, table: &'s Table, column: &'s Column) -> NewColumn<'s> {

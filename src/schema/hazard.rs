@@ -40,7 +40,8 @@ pub fn hazards<'s>(
         | Step::CreateTable { .. }
         | Step::DropBrokenIndex { .. }
         | Step::CreateTouchFunction { .. }
-        | Step::CreateTouchTrigger { .. } => None,
+        | Step::CreateTouchTrigger { .. }
+        | Step::CreateSearch { .. } => None,
         Step::AddColumn { table, column } => unfilled(table, column.column),
         Step::CreateIndex { table, index } => {
             let present = existing.tables.get(&table.name)?;
@@ -122,20 +123,8 @@ impl Hazard<'_> {
                 reference,
                 has_parent,
             } => {
-                sql.sql("SELECT COUNT(*) FROM ")
-                    .table(&table.name)
-                    .sql(" AS child WHERE ")
-                    .column("child", &column.name)
-                    .sql(" IS NOT NULL");
-                if *has_parent {
-                    sql.sql(" AND NOT EXISTS (SELECT 1 FROM ")
-                        .table(&reference.table)
-                        .sql(" AS parent WHERE ")
-                        .column("parent", &reference.column)
-                        .sql(" = ")
-                        .column("child", &column.name)
-                        .sql(")");
-                }
+                sql.sql("SELECT COUNT(*)");
+                from_orphans(&mut sql, table, column, reference, *has_parent);
             }
         }
         sql.finish().0
@@ -194,6 +183,30 @@ impl Hazard<'_> {
             )
             .with_column(&column.name),
         }
+    }
+}
+
+/// ` FROM ...`: the rows that refer to none.
+pub fn from_orphans(
+    sql: &mut Builder,
+    table: &Table,
+    column: &Column,
+    reference: &Reference,
+    has_parent: bool,
+) {
+    sql.sql(" FROM ")
+        .table(&table.name)
+        .sql(" AS child WHERE ")
+        .column("child", &column.name)
+        .sql(" IS NOT NULL");
+    if has_parent {
+        sql.sql(" AND NOT EXISTS (SELECT 1 FROM ")
+            .table(&reference.table)
+            .sql(" AS parent WHERE ")
+            .column("parent", &reference.column)
+            .sql(" = ")
+            .column("child", &column.name)
+            .sql(")");
     }
 }
 

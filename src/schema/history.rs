@@ -291,9 +291,16 @@ fn iso(moment: &str) -> String {
 }
 
 /// This moment, as ISO 8601 in UTC.
-fn now() -> String {
+pub fn now() -> String {
+    moment_before(0)
+}
+
+/// The moment so many seconds ago.
+pub fn moment_before(seconds: u64) -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let milliseconds = since.unwrap_or(Duration::ZERO).as_millis() as i64;
+    let since = since.unwrap_or(Duration::ZERO);
+    let since = since.saturating_sub(Duration::from_secs(seconds));
+    let milliseconds = since.as_millis() as i64;
     let moment = chrono::DateTime::from_timestamp_millis(milliseconds).unwrap_or_default();
     moment.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

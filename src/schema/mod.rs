@@ -22,7 +22,15 @@ pub mod sqlite;
 mod steps;
 mod validate;
 
+pub use existing::Existing;
+pub use hazard::from_orphans;
+pub use history::{moment_before, now};
 pub use life::Request;
+pub use model::Schema;
+pub use script::shape as statement_shape;
+pub use servers::Session;
+pub use site::{Site, Visit};
+pub use validate::{MissingIndex, missing_indexes};
 
 #[cfg(test)]
 mod tests;

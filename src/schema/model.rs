@@ -48,6 +48,15 @@ pub struct Table {
     /// The column that the database itself sets to the moment of an update which does not.
     #[serde(default)]
     pub touched: Option<String>,
+    #[serde(default)]
+    pub search: Option<Search>,
+}
+
+/// An index of the words in columns of text.
+#[derive(Debug, Deserialize)]
+pub struct Search {
+    pub name: String,
+    pub columns: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

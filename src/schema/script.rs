@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
-use crate::sql::{Dialect, Quoting};
+use crate::sql::{COPIES, Dialect, Quoting};
 
 /// What such a remark begins with.
 pub const REMARK: &str = "-- better-auth-native ";
@@ -133,6 +133,9 @@ pub fn losses(dialect: &dyn Dialect, statement: &str) -> Vec<Loss> {
     let Ok(tokens) = tokens(statement, dialect.quoting()) else {
         return vec![Loss::Unknown];
     };
+    if tokens.iter().any(|token| token.text == COPIES) {
+        return Vec::new();
+    }
     let tokens: Vec<&Token> = tokens
         .iter()
         .filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment | Kind::Remark))
@@ -200,6 +203,45 @@ fn name_at(tokens: &[&Token], mut at: usize) -> (String, usize) {
         at += 1;
     }
     (name, at)
+}
+
+/// A statement without the values in it, on one line, and the names in it; none where it is not
+/// whole.
+pub fn shape(dialect: &dyn Dialect, statement: &str) -> Option<(String, Vec<String>)> {
+    let (mut shape, mut names) = (String::new(), Vec::new());
+    let mut is_parameter = false;
+    for token in tokens(statement, dialect.quoting()).ok()? {
+        let is_number = token.text.starts_with(|first: char| first.is_ascii_digit());
+        let is_name = token
+            .text
+            .starts_with(if dialect.quoting() == Quoting::Backslashes {
+                '`'
+            } else {
+                '"'
+            });
+        match token.kind {
+            Kind::Space | Kind::Comment | Kind::Remark => {
+                if !shape.ends_with(' ') {
+                    shape.push(' ');
+                }
+            }
+            Kind::Quoted if is_name => {
+                names.push(token.text[1..token.text.len() - 1].to_owned());
+                shape.push_str(token.text);
+            }
+            // Two quotes in a row are one text.
+            Kind::Quoted if shape.ends_with('?') => {}
+            Kind::Quoted => shape.push('?'),
+            Kind::Word if is_number && !is_parameter => shape.push('?'),
+            Kind::Word => {
+                names.push(token.text.to_owned());
+                shape.push_str(token.text);
+            }
+            Kind::Symbol => shape.push_str(token.text),
+        }
+        is_parameter = token.text == "$";
+    }
+    Some((shape.trim().to_owned(), names))
 }
 
 fn words(dialect: &dyn Dialect, statement: &str) -> Vec<String> {

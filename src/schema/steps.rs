@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::model::{Column, Index, Reference, Table};
+use super::model::{Column, Index, Reference, Search, Table};
+use crate::sql::SearchPart;
 
 #[derive(Debug)]
 pub enum Step<'s> {
@@ -41,6 +42,12 @@ pub enum Step<'s> {
     CreateTouchTrigger {
         table: &'s Table,
         column: &'s str,
+    },
+    /// One of the statements that an index of words takes.
+    CreateSearch {
+        table: &'s Table,
+        search: &'s Search,
+        part: SearchPart,
     },
 }
 
@@ -102,7 +109,9 @@ impl Step<'_> {
             Self::CreateSchema(_) => "schema",
             Self::CreateTable { .. } => "table",
             Self::AddColumn { .. } => "column",
-            Self::CreateIndex { .. } | Self::DropBrokenIndex { .. } => "index",
+            Self::CreateIndex { .. } | Self::DropBrokenIndex { .. } | Self::CreateSearch { .. } => {
+                "index"
+            }
             Self::AddForeignKey { .. } => "foreign key",
             Self::CreateTouchFunction { .. } | Self::CreateTouchTrigger { .. } => "trigger",
         }
@@ -120,6 +129,9 @@ impl Step<'_> {
             Self::AddForeignKey { table, key } => (Some(&table.name), Some(&key.column.name), None),
             Self::CreateTouchFunction { table, column }
             | Self::CreateTouchTrigger { table, column } => (Some(&table.name), Some(column), None),
+            Self::CreateSearch { table, search, .. } => {
+                (Some(&table.name), None, Some(&search.name))
+            }
         }
     }
 }
@@ -160,6 +172,15 @@ impl fmt::Display for Step<'_> {
             Self::CreateTouchTrigger { table, column } => {
                 write!(f, "the trigger that keeps \"{}\".\"{column}\"", table.name)
             }
+            Self::CreateSearch {
+                table,
+                search,
+                part,
+            } => write!(
+                f,
+                "{} \"{}\" of table \"{}\"",
+                part.what, search.name, table.name
+            ),
         }
     }
 }

@@ -418,3 +418,34 @@ fn nothing_is_missing_where_everything_is_there() {
         [""; 0]
     );
 }
+
+#[test]
+fn an_index_of_words_comes_and_goes_without_a_loss() {
+    let mut users = table(
+        "user",
+        json!([column("name", "string"), column("email", "string")]),
+        json!([]),
+    );
+    users["search"] = json!({ "name": "user_search_idx", "columns": ["name", "email"] });
+    let schema = schema("text", json!([users]));
+    let columns: &[(&str, &str)] = &[("id", "text"), ("name", "text"), ("email", "text")];
+    let mysql = MySql::default();
+    let postgres = Postgres::default();
+    let dialects: [(&dyn Dialect, usize); 3] = [(&Sqlite, 5), (&mysql, 1), (&postgres, 1)];
+    for (dialect, parts) in dialects {
+        let mut present = existing(&[("user", columns)]);
+        let steps = diff(dialect, &schema, &present).unwrap();
+        let made: Vec<_> = steps
+            .iter()
+            .map(|step| step.change(dialect, schema.id))
+            .collect();
+        assert_eq!(made.len(), parts);
+        for change in &made {
+            assert_eq!(super::script::losses(dialect, &change.down), []);
+        }
+        present.taken.insert("user_search_idx".to_owned());
+        assert!(diff(dialect, &schema, &present).unwrap().is_empty());
+    }
+    // In a new table there is nothing to fill it with.
+    assert_eq!(statements(&Sqlite, &schema, &Existing::default()).len(), 5);
+}

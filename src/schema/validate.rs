@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::diff::diff;
-use super::existing::{ExistingColumn, ExistingTable};
+use super::existing::{Existing, ExistingColumn, ExistingTable};
 use super::history::TABLE;
 use super::model::{Column, KEY, OnDelete, Schema, Table};
 use super::site::{Site, count};
@@ -112,6 +112,43 @@ impl Suspicion {
     }
 }
 
+/// An index that a migration would add to a table that exists.
+#[derive(Debug, Serialize)]
+pub struct MissingIndex {
+    pub table: String,
+    pub columns: Vec<String>,
+    pub unique: bool,
+    /// What makes it.
+    pub statement: String,
+}
+
+pub fn missing_indexes(
+    dialect: &dyn Dialect,
+    schema: &Schema,
+    existing: &Existing,
+) -> Result<Vec<MissingIndex>> {
+    let steps = diff(dialect, schema, existing)?;
+    let missing = steps.iter().filter_map(|step| {
+        let (table, columns, unique) = match step {
+            Step::CreateIndex { table, index } => (table, &index.index.columns, index.index.unique),
+            Step::CreateSearch {
+                table,
+                search,
+                part,
+            } if part.is_first => (table, &search.columns, false),
+            _ => return None,
+        };
+        existing.tables.get(&table.name)?;
+        Some(MissingIndex {
+            table: table.name.clone(),
+            columns: columns.clone(),
+            unique,
+            statement: step.change(dialect, schema.id).up,
+        })
+    });
+    Ok(missing.collect())
+}
+
 struct Validator<'v> {
     dialect: &'v dyn Dialect,
     schema: &'v Schema,
@@ -180,6 +217,15 @@ impl Validator<'_> {
                 }
             }
             Step::CreateTouchFunction { .. } => {}
+            // The first of its statements makes it; the others keep it.
+            Step::CreateSearch { search, part, .. } if part.is_first => {
+                let message = format!(
+                    "\"{table}\" has no index \"{}\", by which users are found by words",
+                    search.name
+                );
+                self.warning(Finds::MissingIndex, &table, None, message, fix);
+            }
+            Step::CreateSearch { .. } => {}
             Step::CreateTouchTrigger { .. } => {
                 self.warning(Finds::MissingTrigger, &table, column, message, fix);
             }

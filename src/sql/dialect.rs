@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Builder, Field, Join, Literal, Term};
+use super::{Builder, Field, Join, Literal, SearchIndex, SearchPart, Term};
 use crate::engine::Role;
 use crate::value::{IdKind, Kind};
 
@@ -221,6 +221,34 @@ pub trait Dialect: Send + Sync {
         self.dropped_index(sql, table, &touch_trigger(self.qualified(table).1, column));
     }
 
+    /// The statements that make an index of words, in their order.
+    fn search_index(&self, index: &SearchIndex) -> Vec<SearchPart>;
+
+    /// What has to go where the table has gone, and its index of words has not gone with it.
+    fn drop_rest_of_search(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether the index of words has what the bound query asks for. `index` are its columns, or
+    /// its name, as the engine's `full_text` tells.
+    fn has_words(
+        &self,
+        sql: &mut Builder,
+        key: &str,
+        columns: &[String],
+        index: &[String],
+        slot: usize,
+    );
+
+    /// Whether a column matches the bound pattern, which `pattern` has made.
+    fn matches(&self, sql: &mut Builder, column: &str, placeholder: &str);
+
+    /// A pattern of SQLite's GLOB in the dialect's own words.
+    fn pattern(&self, glob: &str) -> String;
+
+    /// How many rows of a derived table have each value of `key`, as a JSON object in text.
+    fn json_object(&self, sql: &mut Builder, key: &str, value: &str);
+
     /// Whether a column of that type, in the database's own words and in lower case, holds what a
     /// field of that kind has.
     fn judge(&self, kind: Kind, id: IdKind, data_type: &str) -> Verdict;
@@ -381,6 +409,29 @@ impl JoinedRows<'_> {
 /// A part of a text comparison that a dialect places where its functions want it, perhaps twice.
 pub type Piece<'a> = &'a dyn Fn(&mut Builder);
 
+/// A pattern of SQLite's GLOB as a regular expression: `*`, `?`, and classes in brackets.
+pub fn regular(glob: &str) -> String {
+    let mut regular = String::with_capacity(glob.len() * 2);
+    let mut in_class = false;
+    for character in glob.chars() {
+        match character {
+            '[' | ']' => in_class = character == '[',
+            '*' if !in_class => regular.push('.'),
+            '?' if !in_class => {
+                regular.push('.');
+                continue;
+            }
+            '$' | '.' | '+' if !in_class => {
+                regular.extend(['[', character, ']']);
+                continue;
+            }
+            _ => {}
+        }
+        regular.push(character);
+    }
+    regular
+}
+
 pub fn quote_with(quote: char, name: &str, text: &mut String) {
     text.push(quote);
     for character in name.chars() {
@@ -390,4 +441,15 @@ pub fn quote_with(quote: char, name: &str, text: &mut String) {
         text.push(character);
     }
     text.push(quote);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::regular;
+
+    #[test]
+    fn a_glob_is_the_regular_expression_that_matches_the_same() {
+        assert_eq!(regular("$2[abxy]$?*"), "[$]2[abxy][$]..*");
+        assert_eq!(regular("a.b+[./*?]"), "a[.]b[+][./*?]");
+    }
 }

@@ -6,6 +6,7 @@ mod dialect;
 mod filter;
 pub mod mysql;
 mod postgres;
+mod search;
 mod sqlite;
 
 pub use builder::Builder;
@@ -15,6 +16,7 @@ pub use dialect::{
 pub use filter::{Clause, Operator, Term, comparison, filter};
 pub use mysql::MySql;
 pub use postgres::Postgres;
+pub use search::{COPIES, SearchIndex, SearchPart};
 pub use sqlite::Sqlite;
 
 use serde::Deserialize;

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use super::dialect::{
     ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Piece, Quoting, Verdict, Write,
-    quote_with, touch_trigger,
+    quote_with, regular, touch_trigger,
 };
-use super::{Builder, Field, Literal, Term};
+use super::{Builder, Field, Literal, SearchIndex, SearchPart, Term};
 use crate::engine::Role;
 use crate::engine::mysql::listing::OPENING;
 use crate::engine::mysql::types::{self, Collation, ColumnType};
@@ -452,6 +452,33 @@ impl Dialect for MySql {
             sql.name(schema).sql(".");
         }
         sql.name(&touch_trigger(bare, column));
+    }
+
+    fn search_index(&self, index: &SearchIndex) -> Vec<SearchPart> {
+        self.made_search_index(index)
+    }
+
+    fn has_words(&self, sql: &mut Builder, _: &str, _: &[String], index: &[String], slot: usize) {
+        sql.sql("MATCH (").list(", ", index, |sql, column| {
+            sql.name(column);
+        });
+        sql.sql(") AGAINST (").bind(slot, Kind::String);
+        sql.sql(" IN BOOLEAN MODE)");
+    }
+
+    fn matches(&self, sql: &mut Builder, column: &str, placeholder: &str) {
+        sql.sql("CONVERT(").name(column);
+        sql.sql(" USING utf8mb4) COLLATE utf8mb4_bin REGEXP ")
+            .sql(placeholder);
+    }
+
+    /// The end of a line is not the end of the text, and any character is one.
+    fn pattern(&self, glob: &str) -> String {
+        format!("(?s)^{}\\z", regular(glob))
+    }
+
+    fn json_object(&self, sql: &mut Builder, key: &str, value: &str) {
+        sql.sql(&format!("CAST(JSON_OBJECTAGG({key}, {value}) AS CHAR)"));
     }
 
     fn judge(&self, kind: Kind, id: IdKind, data_type: &str) -> Verdict {

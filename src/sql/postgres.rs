@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::dialect::{
-    ColumnUse, Dialect, FirstMatch, JoinedRows, Piece, Quoting, Verdict, touch_trigger,
+    ColumnUse, Dialect, FirstMatch, JoinedRows, Piece, Quoting, Verdict, regular, touch_trigger,
 };
-use super::{Builder, Field, Term};
+use super::{Builder, Field, SearchIndex, SearchPart, Term};
 use crate::engine::Role;
 use crate::engine::postgres::types::{self, ColumnType};
 use crate::value::{IdKind, Kind};
@@ -430,6 +430,29 @@ impl Dialect for Postgres {
         sql.sql("DROP TRIGGER ");
         sql.name(&touch_trigger(self.qualified(table).1, column));
         sql.sql(" ON ").table(table);
+    }
+
+    fn search_index(&self, index: &SearchIndex) -> Vec<SearchPart> {
+        self.made_search_index(index)
+    }
+
+    fn has_words(&self, sql: &mut Builder, _: &str, columns: &[String], _: &[String], slot: usize) {
+        self.words(sql, columns);
+        sql.sql(" @@ to_tsquery('simple', ");
+        sql.bind_as(slot, Kind::String, Role::Compared, types::TEXT)
+            .sql(")");
+    }
+
+    fn matches(&self, sql: &mut Builder, column: &str, placeholder: &str) {
+        sql.name(column).sql(" ~ ").sql(placeholder);
+    }
+
+    fn pattern(&self, glob: &str) -> String {
+        format!("^{}$", regular(glob))
+    }
+
+    fn json_object(&self, sql: &mut Builder, key: &str, value: &str) {
+        sql.sql(&format!("CAST(json_object_agg({key}, {value}) AS text)"));
     }
 
     fn judge(&self, kind: Kind, id: IdKind, data_type: &str) -> Verdict {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::dialect::{ColumnUse, Dialect, JoinedRows, Piece, Verdict, touch_trigger};
-use super::{Builder, Field, Literal, Term};
+use super::{Builder, Field, Literal, SearchIndex, SearchPart, Term};
 use crate::engine::Role;
 use crate::engine::sqlite::FOLD;
 use crate::value::{IdKind, Kind};
@@ -196,6 +196,35 @@ impl Dialect for Sqlite {
             .name(column)
             .sql(") IN ('integer', 'real')");
         Some((count.finish().0, fix.finish().0))
+    }
+
+    fn search_index(&self, index: &SearchIndex) -> Vec<SearchPart> {
+        self.made_search_index(index)
+    }
+
+    fn drop_rest_of_search(&self, name: &str) -> Option<String> {
+        let mut sql = Builder::new(self);
+        sql.sql("DROP TABLE IF EXISTS ").name(name);
+        Some(sql.finish().0)
+    }
+
+    fn has_words(&self, sql: &mut Builder, key: &str, _: &[String], index: &[String], slot: usize) {
+        let name = index.first().map_or("", String::as_str);
+        sql.name(key).sql(" IN (SELECT id FROM ").name(name);
+        sql.sql(" WHERE ").name(name).sql(" MATCH ");
+        sql.bind(slot, Kind::String).sql(")");
+    }
+
+    fn matches(&self, sql: &mut Builder, column: &str, placeholder: &str) {
+        sql.name(column).sql(" GLOB ").sql(placeholder);
+    }
+
+    fn pattern(&self, glob: &str) -> String {
+        glob.to_owned()
+    }
+
+    fn json_object(&self, sql: &mut Builder, key: &str, value: &str) {
+        sql.sql(&format!("json_group_object({key}, {value})"));
     }
 
     /// By the affinity that SQLite reads out of a type's name (datatype3, section 3.1).

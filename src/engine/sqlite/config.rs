@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub location: Location,
+    /// Where relative paths start.
+    pub directory: PathBuf,
     /// How long to wait for a lock that another process holds.
     pub busy_timeout: Duration,
     /// How long to wait for the turn to write within this process.
@@ -56,6 +58,7 @@ impl Config {
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut config = Self {
             location: location(path, directory)?,
+            directory: directory.to_owned(),
             busy_timeout: BUSY_TIMEOUT,
             acquire_timeout: ACQUIRE_TIMEOUT,
             full_sync: false,

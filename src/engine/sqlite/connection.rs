@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::OpenFlags;
+use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
 
 use super::checkpoint::Log;
@@ -99,6 +100,30 @@ impl Connection {
             busy_timeout: config.busy_timeout,
             _log: log,
         })
+    }
+
+    /// The driver's connection alone, to a file that is there.
+    pub fn open_to_read(config: &Config) -> Result<rusqlite::Connection> {
+        let open = || {
+            // Reading takes the write-ahead log's index, which is written.
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let raw = rusqlite::Connection::open_with_flags(config.name(), flags)?;
+            raw.busy_timeout(config.busy_timeout)?;
+            raw.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
+            Ok(raw)
+        };
+        open().map_err(|error| error::from_open(&error, config))
+    }
+
+    /// A copy in memory.
+    pub fn copied(&mut self) -> Result<rusqlite::Connection> {
+        self.be(Patience::ForLocks)?;
+        let copied = || {
+            let mut copy = rusqlite::Connection::open_in_memory()?;
+            Backup::new(&self.raw, &mut copy)?.step(-1)?;
+            Ok(copy)
+        };
+        copied().map_err(|error| error::from_control(&error, "a backup"))
     }
 
     /// Runs where it may not wait. Notes whether the statement is one to keep off this thread.

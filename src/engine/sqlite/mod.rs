@@ -12,6 +12,7 @@
 //! Writers of one process take turns (see `turn`), so that they never meet SQLITE_BUSY. A
 //! `:memory:` database is its one connection: there every operation takes a turn.
 
+mod backup;
 mod begun;
 mod checkpoint;
 mod config;
@@ -25,10 +26,13 @@ mod transaction;
 mod turn;
 mod waiting;
 
+use std::path::Path;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
+pub use backup::Backup;
 pub use config::{Config, Options};
 pub use connection::Connection;
 pub use error::from_control;
@@ -124,6 +128,29 @@ impl Sqlite {
                 connection.query(&sql, &values)
             })
             .await
+    }
+
+    /// Begins a copy of the database; nothing is done before its first step.
+    pub fn backup(self: &Arc<Self>, path: &Path, overwrite: bool) -> Result<Backup> {
+        let in_flight = self.gate.enter()?;
+        let target = backup::Target::new(path, overwrite, &self.config)?;
+        let (engine, runtime) = (self.clone(), Handle::current());
+        let source = move || runtime.block_on(engine.snapshot());
+        backup::begin(source, target, in_flight)
+    }
+
+    /// A connection to what the database holds now: its own to a file, and to a database in memory,
+    /// which has but one, one to a copy.
+    async fn snapshot(&self) -> Result<rusqlite::Connection> {
+        let lanes = self.lanes().await?;
+        if self.config.is_memory() {
+            return lanes.with_writer("a backup", Connection::copied).await;
+        }
+        off_thread({
+            let config = self.config.clone();
+            move || Connection::open_to_read(&config)
+        })
+        .await
     }
 
     pub fn gate(&self) -> &Gate {

@@ -33,6 +33,12 @@ pub async fn drop<S: Site>(site: &mut S, schema: &Schema, dry_run: bool) -> Resu
             if let Some(column) = &table.touched {
                 drop_function(site, &table.name, column).await?;
             }
+            if let Some(search) = &table.search {
+                let rest = site.dialect().drop_rest_of_search(&search.name);
+                if let Some(statement) = rest {
+                    site.run(&statement).await?;
+                }
+            }
         }
     }
     Ok(json!({ "tables": dropped }))

@@ -1,6 +1,6 @@
 //! Schemas on servers: on a connection of their own, and changed by one process at a time.
 
-mod mysql;
+pub mod mysql;
 mod postgres;
 
 use std::time::Duration;
@@ -66,14 +66,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Does what is asked for, and answers as JSON.
 pub async fn answer<D: Migrates>(server: &Server<D>, request: &Request) -> Result<String> {
-    let waits = server.acquire_timeout();
-    let mut session = Session {
-        driver: server.driver(),
-        connection: server.connect().await?,
-        patience: if waits.is_zero() { PATIENCE } else { waits },
-    };
+    let mut session = Session::open(server).await?;
     let answer = life::answer(&mut session, request).await;
-    D::disconnect(session.connection).await;
+    session.close().await;
     answer
 }
 
@@ -82,6 +77,21 @@ pub struct Session<'s, D: Driver> {
     driver: &'s D,
     connection: D::Connection,
     patience: Duration,
+}
+
+impl<'s, D: Driver> Session<'s, D> {
+    pub async fn open(server: &'s Server<D>) -> Result<Self> {
+        let waits = server.acquire_timeout();
+        Ok(Self {
+            driver: server.driver(),
+            connection: server.connect().await?,
+            patience: if waits.is_zero() { PATIENCE } else { waits },
+        })
+    }
+
+    pub async fn close(self) {
+        D::disconnect(self.connection).await;
+    }
 }
 
 impl<D: Migrates> Site for Session<'_, D> {

@@ -114,7 +114,7 @@ async fn holder(session: &mut Session<'_, MySql>) -> Result<Option<String>> {
 
 /// The rows of the catalogue about each table, with the table's place. MariaDB opens one table for
 /// each of these, and every table there is for an OR of them.
-async fn read(
+pub async fn read(
     session: &mut Session<'_, MySql>,
     names: &[&str],
     query: &str,

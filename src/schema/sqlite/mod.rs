@@ -20,13 +20,16 @@ const DIALECT: sql::Sqlite = sql::Sqlite;
 
 /// Does what is asked for, and answers as JSON.
 pub fn answer(connection: &mut Connection, request: &Request) -> Result<String> {
-    let mut inside = Inside(connection);
-    let answer = life::answer(&mut inside, request).now_or_never();
-    // Nothing in it waits for anything.
+    at_once(life::answer(&mut Inside(connection), request))
+}
+
+/// What is done inside waits for nothing.
+pub fn at_once<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let answer = work.now_or_never();
     answer.unwrap_or_else(|| Err(Error::new(Code::Internal, "SQLite kept somebody waiting")))
 }
 
-struct Inside<'c>(&'c mut Connection);
+pub struct Inside<'c>(pub &'c mut Connection);
 
 impl Site for Inside<'_> {
     fn dialect(&self) -> Box<dyn Dialect> {
