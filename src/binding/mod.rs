@@ -6,9 +6,11 @@
 // Only Node calls what `#[napi]` exports.
 #![allow(dead_code)]
 
+mod alone;
 mod bridge;
 mod convert;
 mod database;
+mod listener;
 mod outcome;
 mod password;
 mod runtime;

@@ -1,7 +1,7 @@
 //! One SQLite connection: how it is set up, and how a statement runs on it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::OpenFlags;
@@ -73,11 +73,17 @@ impl Budget {
 }
 
 impl Connection {
-    pub fn open(config: &Config, log: &Arc<Log>) -> Result<Self> {
-        Self::open_raw(config, log).map_err(|error| error::from_open(&error, config))
+    /// Its statements stop when `interrupted` is set.
+    pub fn open(config: &Config, log: &Arc<Log>, interrupted: &Arc<AtomicBool>) -> Result<Self> {
+        Self::open_raw(config, log, interrupted.clone())
+            .map_err(|error| error::from_open(&error, config))
     }
 
-    fn open_raw(config: &Config, log: &Arc<Log>) -> rusqlite::Result<Self> {
+    fn open_raw(
+        config: &Config,
+        log: &Arc<Log>,
+        interrupted: Arc<AtomicBool>,
+    ) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -90,7 +96,8 @@ impl Connection {
 
         let budget = Arc::new(Budget(AtomicU32::new(Budget::UNLIMITED)));
         let spending = budget.clone();
-        raw.progress_handler(STEPS_PER_CHECK as i32, Some(move || spending.spend()))?;
+        let stops = move || spending.spend() || interrupted.load(Ordering::Relaxed);
+        raw.progress_handler(STEPS_PER_CHECK as i32, Some(stops))?;
         let log = log.watch(&raw);
         Ok(Self {
             raw,

@@ -1,0 +1,39 @@
+//! The handle of whoever works alone in the background.
+
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+
+use super::bridge::Bridge;
+use super::outcome::Outcome;
+use crate::maintenance::alone;
+
+#[napi]
+pub struct Alone {
+    core: Option<Box<dyn alone::Alone>>,
+    bridge: Bridge,
+}
+
+impl Alone {
+    pub fn new(core: Box<dyn alone::Alone>, bridge: Bridge) -> Self {
+        Self {
+            core: Some(core),
+            bridge,
+        }
+    }
+}
+
+#[napi]
+impl Alone {
+    /// From when it resolves on, another process may have it. The process does not stay alive for
+    /// it.
+    #[napi(ts_return_type = "Promise<any>")]
+    pub fn let_go<'env>(&mut self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<()>>> {
+        let core = self.core.take();
+        self.bridge.promise_aside(env, async move {
+            if let Some(core) = core {
+                core.let_go().await;
+            }
+            Ok(())
+        })
+    }
+}

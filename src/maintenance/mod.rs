@@ -1,0 +1,3 @@
+//! What keeps a database in order while it is in use.
+
+pub mod alone;
