@@ -6,14 +6,15 @@ import { engines } from "./engines.js";
 /**
  * @typedef {object} Comparison
  * @property {number} rounds Unless the command line says otherwise.
- * @property {() => Promise<void>} install What only its peers need.
- * @property {(settings: import("./compare.js").Settings) => Promise<{ bars: import("./bars.js").Bar[] }>} run
+ * @property {() => Promise<void>} [install] What only its peers need; without, it has none.
+ * @property {(settings: import("./compare.js").Settings & { rows: number }) => Promise<{ bars: import("./bars.js").Bar[] }>} run
  *   Resolves to the report.
  */
 
 /** @type {Record<string, () => Promise<Comparison>>} */
 export const comparisons = {
   ...Object.fromEntries(Object.keys(engines).map((name) => [name, () => ofEngine(name)])),
+  cleanup: async () => (await import("./cleanup/compare.js")).cleanup,
   password: async () => (await import("./password/compare.js")).password,
 };
 

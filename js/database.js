@@ -6,6 +6,7 @@ import { retryingTransaction } from "./adapter/with-transaction.js";
 import { invalidInput } from "./errors.js";
 import { binding, unwrap } from "./native.js";
 import { readOptions } from "./options.js";
+import { Running } from "./running/running.js";
 import { registerCheck } from "./schema/check.js";
 import { kyselyDialect } from "./schema/dialect.js";
 import { toScript } from "./schema/files.js";
@@ -44,9 +45,11 @@ export function openDatabase(urlOrOptions) {
     const adapter = usePlural ? made : { ...made, id: "kysely" };
     registerCheck(adapter, options, database, () => management.check(options));
     known = { options, adapter };
+    running.begin();
     return adapter;
   };
   const management = new Management(native, settings, () => known?.options, database);
+  const running = new Running(native, settings, () => known?.options);
 
   const methods = {
     plan: management.plan.bind(management),
@@ -67,9 +70,11 @@ export function openDatabase(urlOrOptions) {
       if (!known) throw invalidInput("withTransaction() works after betterAuth({ database })");
       return retryingTransaction(known.adapter, callback, options);
     },
-    async close() {
-      unwrap(await native.close());
-    },
+    on: running.on.bind(running),
+    cleanup: running.cleanup.bind(running),
+    metrics: running.metrics.bind(running),
+    health: running.health.bind(running),
+    close: running.close.bind(running),
   };
   // For the command line, which may open another database the same way.
   Object.defineProperty(database, Symbol.for("better-auth-native.options"), { value: urlOrOptions });

@@ -6,6 +6,7 @@
 import { COMMAND } from "../schema/check.js";
 import { commandHelp, overview, readArguments, UsageError } from "./arguments.js";
 import { baseline } from "./commands/baseline.js";
+import { cleanup } from "./commands/cleanup.js";
 import { drop } from "./commands/drop.js";
 import { generate } from "./commands/generate.js";
 import { migrate } from "./commands/migrate.js";
@@ -17,7 +18,7 @@ import { open } from "./open.js";
 import { Output } from "./output.js";
 
 /** @type {Record<string, import("./arguments.js").Command>} */
-const commands = { plan, migrate, rollback, status, generate, validate, baseline, drop };
+const commands = { plan, migrate, rollback, status, generate, validate, baseline, drop, cleanup };
 
 /**
  * @param {string[]} argv

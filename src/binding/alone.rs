@@ -24,12 +24,11 @@ impl Alone {
 
 #[napi]
 impl Alone {
-    /// From when it resolves on, another process may have it. The process does not stay alive for
-    /// it.
+    /// From when it resolves on, another process may have it.
     #[napi(ts_return_type = "Promise<any>")]
     pub fn let_go<'env>(&mut self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<()>>> {
         let core = self.core.take();
-        self.bridge.promise_aside(env, async move {
+        self.bridge.promise(env, async move {
             if let Some(core) = core {
                 core.let_go().await;
             }

@@ -107,15 +107,22 @@ impl Database {
         })
     }
 
-    /// Does what is asked about the schema (as JSON); resolves to the answer, as JSON.
+    /// Does what is asked about the schema (as JSON); resolves to the answer, as JSON. Where it is
+    /// asked `aside`, the process does not stay alive for it.
     #[napi(ts_return_type = "Promise<any>")]
     pub fn manage<'env>(
         &self,
         env: &'env Env,
         request: String,
+        aside: Option<bool>,
     ) -> Result<PromiseRaw<'env, Outcome<String>>> {
         let pending = parse("the request", &request).map(|request| self.core.manage(request));
-        self.bridge.promise(env, async move { pending?.await })
+        let answer = async move { pending?.await };
+        if aside == Some(true) {
+            self.bridge.promise_aside(env, answer)
+        } else {
+            self.bridge.promise(env, answer)
+        }
     }
 
     /// Runs one statement as it is; resolves to the names of its columns, and the cells of

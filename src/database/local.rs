@@ -120,9 +120,9 @@ impl Database for Local {
     }
 
     fn alone(&self) -> Pending<Option<Box<dyn Alone>>> {
-        let (open, engine) = (self.engine.gate().check_open(), self.engine.clone());
+        let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
         Box::pin(async move {
-            open?;
+            let _in_flight = in_flight?;
             alone::on_file(engine.location())
         })
     }

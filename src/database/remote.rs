@@ -163,13 +163,10 @@ impl<D: Speaks + Migrates + Locks> Database for Remote<D> {
     }
 
     fn alone(&self) -> Pending<Option<Box<dyn Alone>>> {
-        let (open, server) = (self.server.gate().check_open(), self.server.clone());
+        let (server, in_flight) = (self.server.clone(), self.server.gate().enter());
         Box::pin(async move {
-            open?;
-            server
-                .gate()
-                .until_cut(alone::on_server(server.clone()))
-                .await
+            let _in_flight = in_flight?;
+            server.gate().until_cut(alone::on_server(&server)).await
         })
     }
 

@@ -3,7 +3,6 @@
 
 use std::fs::{File, TryLockError, remove_file};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::mysql::MySql;
@@ -64,7 +63,7 @@ impl Locks for MySql {
 }
 
 /// On a connection of its own, beside the pool.
-pub async fn on_server<D: Locks>(server: Arc<Server<D>>) -> Result<Option<Box<dyn Alone>>> {
+pub async fn on_server<D: Locks>(server: &Server<D>) -> Result<Option<Box<dyn Alone>>> {
     let mut connection = server.connect().await?;
     let locked = server.driver().lock(&mut connection).await;
     if locked.map_err(|failure| failure.error)? {
