@@ -64,7 +64,7 @@ async function passOn(listener, listeners) {
 
 /**
  * @param {Listeners} listeners
- * @param {{ type: string }} event
+ * @param {{ type: string, at: Date }} event
  */
 function deliver(listeners, event) {
   for (const listener of listeners.get(event.type) ?? []) {

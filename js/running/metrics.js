@@ -2,7 +2,7 @@
 
 /**
  * @param {import("../../binding.js").Database} native
- * @param {string} engine
+ * @param {import("../../index.js").Metrics["engine"]} engine
  * @param {import("./cleanup.js").Cleaner["state"]} cleanup
  * @param {any} hasher Of the options of betterAuth().
  * @param {(outcome: any) => any} unwrap
@@ -15,7 +15,11 @@ export function readMetrics(native, engine, cleanup, hasher, unwrap) {
     engine,
     operations: read,
     models: sums(read, ({ model }) => model),
-    errors: read.reduce((/** @type {Record<string, number>} */ all, { errors }) => added(all, errors), {}),
+    errors: read.reduce(
+      (/** @type {Record<string, number>} */ all, /** @type {import("../../index.js").OperationMetrics} */ { errors }) =>
+        added(all, errors),
+      {},
+    ),
     transactions: { committed, rolledBack },
     connections,
     password: statsOf(hasher),

@@ -345,11 +345,15 @@ fn compile_delete_unlocked(
                 null: false,
                 unique: true,
             };
+            // By its key even where the table is small: a scan would wait for the locked rows.
+            let delete = write(dialect, operation, table, Keep::Changes, &[], |sql| {
+                sql.sql("DELETE ").table(table).sql(" FROM ").table(table);
+                sql.sql(" FORCE INDEX (PRIMARY)");
+                filter(sql, table, "", std::slice::from_ref(&among), clauses.len());
+            });
             Program::LockThenDelete {
                 lock: finish(sql, operation, table, Access::Write, Keep::All, columns),
-                delete: delete_where(&|sql| {
-                    filter(sql, table, "", std::slice::from_ref(&among), clauses.len());
-                }),
+                delete,
             }
         }
     }

@@ -314,6 +314,9 @@ impl<D: Driver> Server<D> {
             }
             Program::LockThenDelete { lock, delete } => {
                 let keys = self.execute(lease, lock, &values).await?.rows;
+                if keys.is_empty() {
+                    return Ok(vec![Value::Integer(0)]);
+                }
                 values.push(Value::List(keys));
                 Ok(self.execute(lease, delete, &values).await?.rows)
             }
