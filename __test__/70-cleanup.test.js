@@ -185,7 +185,6 @@ describe.each(everyEngine)("%s", (_, engine) => {
 describe.each(everySharedEngine)("%s", (_, engine) => {
   test("two processes with timers: one works at a time", async () => {
     const { url, adapter } = await openDatabase(engine);
-    await addSessions(adapter, [...times(300, (n) => ago(HOUR + n)), ...alive]);
     /** @type {import("./support/elsewhere/main.js").Task} */
     const task = async ({ nativeAdapter, tell, told, data: url }) => {
       const database = nativeAdapter({ url, cleanup: { everyMs: 3, batchSize: 5, pauseMs: 2 } });
@@ -201,6 +200,7 @@ describe.each(everySharedEngine)("%s", (_, engine) => {
     };
     const processes = [inProcess(task, url), inProcess(task, url)];
     for (const each of processes) await each.told();
+    await addSessions(adapter, [...times(300, (n) => ago(HOUR + n)), ...alive]);
     await eventually(async () => expect(await countOf(adapter, "session")).toBe(5));
     for (const each of processes) each.tell();
     const results = await Promise.all(processes.map((each) => each.result()));

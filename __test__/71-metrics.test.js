@@ -97,13 +97,12 @@ describe.each(everyEngine)("%s", (_, engine) => {
     }
     expect(family("operation_duration_seconds").type).toBe("HISTOGRAM");
     // The parser makes one series of all that a histogram has; so its samples are read one by one.
-    const samples = new Map(
-      parsePrometheus(text.replaceAll(" histogram\n", " untyped\n")).map((/** @type {any} */ { name, metrics }) => [name, metrics]),
-    );
+    const samples = parsePrometheus(text.replaceAll(" histogram\n", " untyped\n"));
     for (const [operation, model, calls] of counted) {
       const of = (/** @type {string} */ suffix) =>
         samples
-          .get(`better_auth_native_operation_duration_seconds_${suffix}`)
+          .filter((/** @type {any} */ { name }) => name === `better_auth_native_operation_duration_seconds_${suffix}`)
+          .flatMap((/** @type {any} */ { metrics }) => metrics)
           .filter((/** @type {any} */ { labels }) => labels.operation === operation && labels.model === model);
       expect(of("count")).toEqual([{ value: `${calls}`, labels: { operation, model } }]);
       const buckets = of("bucket").map((/** @type {any} */ { value, labels }) => [
@@ -191,16 +190,13 @@ describe.each(everyEngine)("%s", (_, engine) => {
     const heard = [];
     const off = database.on("error", () => heard.push("one"));
     database.on("error", () => heard.push("other"));
-    const fail = () => adapter.findOne({ model: "user", where: [{ field: "createdAt", value: /** @type {any} */ (1e18) }] }).catch(() => {});
     const create = () => adapter.create({ model: "user", data: user("ada") }).catch(() => {});
     await create();
     await create();
     await eventually(() => expect(heard).toEqual(["one", "other"]));
     off();
-    await fail();
     await create();
-    await eventually(() => expect(heard.length).toBeGreaterThan(2));
-    expect(heard.filter((who) => who === "one")).toHaveLength(1);
+    await eventually(() => expect(heard).toEqual(["one", "other", "other"]));
   });
 });
 

@@ -2,6 +2,7 @@
 
 import { setTimeout as timer } from "node:timers/promises";
 import { checkOptions, MILLISECONDS, oneOf } from "../checks.js";
+import { NativeAdapterError } from "../errors.js";
 import { unwrap } from "../native.js";
 import { Cleaner } from "./cleanup.js";
 import { Events } from "./events.js";
@@ -69,7 +70,8 @@ export class Running {
     try {
       const answer = this.#native.version().then((/** @type {any} */ version) => unwrap(version));
       const timeout = timer(timeoutMs, undefined, { signal: late.signal }).then(() => {
-        throw { code: "STATEMENT_TIMEOUT", message: `the database did not answer within ${timeoutMs} ms` };
+        const message = `the database did not answer within ${timeoutMs} ms`;
+        throw new NativeAdapterError({ code: "STATEMENT_TIMEOUT", message });
       });
       // Who loses fails later, and nobody listens.
       for (const each of [answer, timeout]) each.catch(() => {});

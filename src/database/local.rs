@@ -1,7 +1,7 @@
 //! A database in this process: SQLite, inline where that cannot wait.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::plans::Plans;
 use super::watch::{Watch, Watched};
@@ -55,8 +55,9 @@ impl Database for Local {
 
     fn run_now(&self, plan: PlanId, values: &[Value]) -> Result<Option<Rows>> {
         let plan = self.plans.get(plan)?;
-        self.watch
-            .at_once(&plan, || self.engine.run_now(&plan.plan, values))
+        at_once(&self.watch, &plan, |statement| {
+            self.engine.run_now(statement, values)
+        })
     }
 
     fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows> {
@@ -138,6 +139,25 @@ impl Database for Local {
     }
 }
 
+/// Runs on this thread, if that cannot wait. A statement that took long is run elsewhere from then
+/// on.
+fn at_once(
+    watch: &Watch,
+    plan: &Watched<Statement>,
+    run: impl FnOnce(&Statement) -> Option<Result<Rows>>,
+) -> Result<Option<Rows>> {
+    let begun = Instant::now();
+    let result = run(&plan.plan);
+    let took = begun.elapsed();
+    if took >= sqlite::WIDE {
+        plan.plan.set_wide(true);
+    }
+    if let Some(result) = &result {
+        watch.note(plan, took, Duration::ZERO, result);
+    }
+    result.transpose()
+}
+
 /// A call that may have to wait, from now on.
 fn begin() -> Arc<Call> {
     Arc::new(Call::begin())
@@ -153,8 +173,9 @@ struct Transaction {
 impl super::Transaction for Transaction {
     fn run_now(&self, plan: PlanId, values: &[Value]) -> Result<Option<Rows>> {
         let plan = self.plans.get(plan)?;
-        self.watch
-            .at_once(&plan, || self.engine.run_now(&plan.plan, values))
+        at_once(&self.watch, &plan, |statement| {
+            self.engine.run_now(statement, values)
+        })
     }
 
     fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows> {

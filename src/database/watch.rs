@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -69,20 +69,6 @@ impl Watch {
         }
     }
 
-    /// Notes what was run at once; nothing where it could not be.
-    pub fn at_once<P: Shape>(
-        &self,
-        watched: &Watched<P>,
-        run: impl FnOnce() -> Option<Result<Rows>>,
-    ) -> Result<Option<Rows>> {
-        let begun = Instant::now();
-        let result = run();
-        if let Some(result) = &result {
-            self.note(watched, begun.elapsed(), Duration::ZERO, result);
-        }
-        result.transpose()
-    }
-
     /// Notes how `call` went.
     pub async fn call<P: Shape>(
         &self,
@@ -95,7 +81,7 @@ impl Watch {
         result
     }
 
-    fn note<P: Shape>(
+    pub fn note<P: Shape>(
         &self,
         Watched { plan, series }: &Watched<P>,
         duration: Duration,

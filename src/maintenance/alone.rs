@@ -37,18 +37,12 @@ impl Locks for Postgres {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; \
             SET LOCAL idle_in_transaction_session_timeout = 0";
         const LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended(\
-            'better-auth-native clean-up ' || coalesce($1::text, current_schema(), ''), 0))::text";
+            'better-auth-native clean-up ' || coalesce(nullif($1::text, ''), current_schema(), ''), \
+            0))::text";
         self.control(connection, BEGIN, "begin a transaction")
             .await?;
-        let schema = Self::facts(connection).schema.clone();
-        let schema = schema.unwrap_or_default();
-        let query = if schema.is_empty() {
-            LOCK.replace("$1::text, ", "")
-        } else {
-            LOCK.to_owned()
-        };
-        let values: &[&str] = if schema.is_empty() { &[] } else { &[&schema] };
-        let got = self.fetch(connection, &query, values).await?;
+        let schema = Self::facts(connection).schema.clone().unwrap_or_default();
+        let got = self.fetch(connection, LOCK, &[&schema]).await?;
         Ok(got.first().and_then(|row| row.first()?.as_deref()) == Some("true"))
     }
 }

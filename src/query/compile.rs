@@ -299,6 +299,10 @@ fn compile_update(
     }
 }
 
+/// Aliases in a delete of chosen rows.
+const CHOSEN: &str = "chosen";
+const GONE: &str = "gone";
+
 fn compile_delete_unlocked(
     dialect: &dyn Dialect,
     table: &str,
@@ -345,11 +349,20 @@ fn compile_delete_unlocked(
                 null: false,
                 unique: true,
             };
-            // By its key even where the table is small: a scan would wait for the locked rows.
+            // Found by its key whatever the optimizer thinks of a small table: a scan would wait
+            // for rows that others have locked.
             let delete = write(dialect, operation, table, Keep::Changes, &[], |sql| {
-                sql.sql("DELETE ").table(table).sql(" FROM ").table(table);
-                sql.sql(" FORCE INDEX (PRIMARY)");
+                sql.sql("DELETE ").name(GONE).sql(" FROM (SELECT ");
+                sql.name(key).sql(" FROM ").table(table);
                 filter(sql, table, "", std::slice::from_ref(&among), clauses.len());
+                // With a limit, it is no part of the rest.
+                sql.sql(" LIMIT 65535) AS ").name(CHOSEN);
+                sql.sql(" STRAIGHT_JOIN ")
+                    .table(table)
+                    .sql(" AS ")
+                    .name(GONE);
+                sql.sql(" FORCE INDEX (PRIMARY) ON ").column(GONE, key);
+                sql.sql(" = ").column(CHOSEN, key);
             });
             Program::LockThenDelete {
                 lock: finish(sql, operation, table, Access::Write, Keep::All, columns),

@@ -19,8 +19,9 @@ use crate::value::Value;
 const INLINE_STEPS: u32 = 50_000;
 const STEPS_PER_CHECK: u32 = 1_000;
 
-/// A statement that took this long is wide from then on; one that takes less than half is not.
-const WIDE: Duration = Duration::from_millis(2);
+/// A statement that took this long on the caller's thread is wide from then on; one that takes less
+/// than half of it elsewhere is not.
+pub const WIDE: Duration = Duration::from_millis(2);
 
 /// Distinct statements kept prepared. Every shape of operation is one, and an application has a
 /// few dozen.
@@ -108,7 +109,9 @@ impl Connection {
         })
     }
 
-    /// Runs where it may not wait. Notes whether the statement is one to keep off this thread.
+    /// Runs where it may not wait. Whoever calls it sees how long that takes, and so whether the
+    /// statement is one to keep off this thread: looking at the clock here too would cost a
+    /// hundredth of a short call.
     pub fn run_now(
         &mut self,
         statement: &Statement,
@@ -116,12 +119,7 @@ impl Connection {
         patience: Patience,
     ) -> Result<Ran> {
         self.be(patience)?;
-        let started = Instant::now();
-        let result = self.execute(statement, values);
-        if started.elapsed() >= WIDE {
-            statement.set_wide(true);
-        }
-        match result {
+        match self.execute(statement, values) {
             Ok(rows) => Ok(Ran::Rows(rows)),
             Err(Failure::Sqlite(error)) if error::would_wait(&error) => Ok(Ran::WouldWait),
             Err(failure) => Err(failure.explain(statement)),

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 
 pub use config::{Config, Location, Options};
-pub use connection::Connection;
+pub use connection::{Connection, WIDE};
 pub use error::from_control;
 pub use fold::FOLD;
 pub use transaction::Transaction;
