@@ -143,6 +143,9 @@ export class Cleaner {
    */
   async #run(given, options = this.#options(), aside) {
     const { batchSize = 1_000, pauseMs = 100, olderThanMs = 0, tables, dryRun = false, onProgress, signal } = given;
+    if (this.#closing.signal.aborted) {
+      throw new NativeAdapterError({ code: "CLOSED", message: "the database was used after close()" });
+    }
     if (!options) {
       throw invalidInput(
         "cleanup() has to know the tables: call it after betterAuth({ database }), or pass it the options of betterAuth",
