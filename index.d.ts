@@ -73,7 +73,10 @@ interface AdapterOptions {
 interface CleanupPace {
   /** Rows per batch, 1 to 10000. Default: 1000. */
   batchSize?: number;
-  /** The pause after a batch that deleted something. Default: 100. */
+  /**
+   * The pause after a batch that deleted something; unless it is 0, at least twice as long as the
+   * batch took. Default: 100.
+   */
   pauseMs?: number;
   /** Only what expired as long ago. Default: 0. */
   olderThanMs?: number;

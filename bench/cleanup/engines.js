@@ -42,15 +42,17 @@ async function run(url, sql, connect) {
 
 /** @param {string} url @param {number} rows @param {string} userId */
 async function fillMysql(url, rows, userId) {
+  // MySQL has no MD5 any more.
+  const hash = (/** @type {string} */ text) => `LEFT(SHA2(${text}, 256), 32)`;
   const digits = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
-  const powers = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
+  const powers = Array.from(`${rows - 1}`, (_, place) => 10 ** place);
   const n = powers.map((power) => `t${power}.d * ${power}`).join(" + ");
   const tables = powers.map((power) => `${digits} AS t${power}`).join(" CROSS JOIN ");
   const columns = COLUMNS.map((name) => `\`${name}\``).join(", ");
   await run(
     url,
-    `INSERT INTO session (${columns}) SELECT MD5(n), UTC_TIMESTAMP(3) - INTERVAL (1 + n % ${HOURS}) HOUR,
-      MD5(CONCAT('token ', n)), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), '203.0.113.7', '${AGENT}', '${userId}'
+    `INSERT INTO session (${columns}) SELECT ${hash("n")}, UTC_TIMESTAMP(3) - INTERVAL (1 + n % ${HOURS}) HOUR,
+      ${hash("CONCAT('token ', n)")}, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), '203.0.113.7', '${AGENT}', '${userId}'
       FROM (SELECT ${n} AS n FROM ${tables}) AS numbers WHERE n < ${rows}; ANALYZE TABLE session`,
     connectMysql,
   );

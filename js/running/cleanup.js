@@ -31,10 +31,14 @@ const KEY = "id";
 /** Before the first run: the application has enough to do when it starts. */
 const FIRST_AFTER = 60_000;
 
-/** SQLite has one writer at a time, and nobody is to wait for longer than this. In milliseconds. */
-const SLICE = 0.5;
-const LEAST_ROWS = 4;
-const MOST_ROWS = 256;
+/** A pause is so many times as long as its batch, or longer: it works a third of the time at most. */
+const RESTING = 2;
+
+/**
+ * SQLite has one writer at a time. Whoever wants to write next waits for as many rows: about half a
+ * millisecond.
+ */
+const SLICE = 50;
 
 export class Cleaner {
   #native;
@@ -46,8 +50,6 @@ export class Cleaner {
   #timer;
   /** The run in the background. @type {Promise<void> | undefined} */
   #current;
-  /** How many rows of SQLite take one slice. */
-  #rows = 16;
   state = {
     running: 0,
     runs: 0,
@@ -199,13 +201,16 @@ export class Cleaner {
       }
       if (dryRun) return cleaned;
       for await (const keys of plans.pages(work.batchSize)) {
+        const begun = performance.now();
         const deleted = await this.#delete(plans, keys, (count) => {
           cleaned.deleted += count;
           this.state.deleted[model.key] = (this.state.deleted[model.key] ?? 0) + count;
         });
         if (deleted > 0) {
           tell();
-          await pause(work.pauseMs, undefined, { ref: !aside, signal }).catch(() => {});
+          // Where a batch takes long, others have much to do.
+          const rest = work.pauseMs && Math.max(work.pauseMs, RESTING * (performance.now() - begun));
+          await pause(rest, undefined, { ref: !aside, signal }).catch(() => {});
         }
         if (signal.aborted) break;
       }
@@ -225,17 +230,12 @@ export class Cleaner {
    * @param {(count: number) => void} note
    */
   async #delete(plans, keys, note) {
+    const rows = this.#native.runsInline ? SLICE : keys.length;
     let deleted = 0;
-    for (let at = 0; at < keys.length; ) {
-      const rows = this.#native.runsInline ? this.#rows : keys.length;
-      const begun = performance.now();
+    for (let at = 0; at < keys.length; at += rows) {
       const count = await plans.delete(keys.slice(at, at + rows));
-      at += rows;
       deleted += count;
       note(count);
-      const took = performance.now() - begun;
-      if (took > SLICE) this.#rows = Math.max(LEAST_ROWS, this.#rows >> 1);
-      else if (took < SLICE / 2) this.#rows = Math.min(MOST_ROWS, this.#rows << 1);
     }
     return deleted;
   }
