@@ -50,6 +50,209 @@ interface AdapterOptions {
   debugLogs?: DBAdapterDebugLogOption;
   /** What migrations make beside Better Auth's own tables and indexes. */
   migrations?: MigrationExtras;
+  /** Operations that take as long are slow: counted, and told to who listens. */
+  slowQuery?: {
+    /** Waiting for a connection counts. Default: 100. */
+    thresholdMs?: number;
+    onSlow?: (event: SlowEvent) => void;
+  };
+  /** Listeners from the beginning on; see `on`. */
+  events?: { [Type in keyof DatabaseEvents]?: (event: DatabaseEvents[Type]) => void };
+  /**
+   * Cleans up in the background, from `betterAuth({ database })` to `close()`: of all processes
+   * that share a database one at a time does, and none stays alive for it. A failure is an `error`
+   * event. Default: false.
+   */
+  cleanup?: boolean | BackgroundCleanup;
+  /**
+   * At SIGTERM and SIGINT the database is closed, and then the signal is raised again, unless the
+   * application listens to it itself. A second signal ends the process at once. Default: false.
+   */
+  shutdownSignals?: boolean | { /** As that of `close`. Default: 10000. */ timeoutMs?: number };
+}
+
+interface CleanupPace {
+  /** Rows per batch, 1 to 10000. Default: 1000. */
+  batchSize?: number;
+  /**
+   * The pause after a batch that deleted something; unless it is 0, at least twice as long as the
+   * batch took. Default: 100.
+   */
+  pauseMs?: number;
+  /** Only what expired as long ago. Default: 0. */
+  olderThanMs?: number;
+  /**
+   * Better Auth's names or the tables' own. Default: `session`, `verification` and `rateLimit`, as
+   * far as the application has them in its database; not `session` with
+   * `preserveSessionInDatabase`.
+   */
+  tables?: string[];
+}
+
+export interface BackgroundCleanup extends CleanupPace {
+  /** From the end of one to the next; the first comes after a minute at most. Default: 3600000. */
+  everyMs?: number;
+  /** By what part of it that varies at random, 0 to 1. Default: 0.1. */
+  jitter?: number;
+}
+
+export interface CleanupSettings extends CleanupPace {
+  /** Called when rows were counted, and after every batch. */
+  onProgress?: (progress: CleanupProgress) => void;
+  /** What was deleted until it is aborted stays deleted, and the result says how much that is. */
+  signal?: AbortSignal;
+  /** Only count what has expired. Default: false. */
+  dryRun?: boolean;
+}
+
+export interface CleanupProgress {
+  /** Better Auth's name. */
+  model: string;
+  table: string;
+  /** So far. */
+  deleted: number;
+  /** Rows that had expired when it began. */
+  total: number;
+}
+
+export interface CleanupResult {
+  tables: {
+    model: string;
+    table: string;
+    /** When it began; null unless `onProgress` or `dryRun` had them counted. */
+    expired: number | null;
+    deleted: number;
+  }[];
+  /** The sum. */
+  deleted: number;
+  /** Whether the signal, or `close()`, ended it. */
+  aborted: boolean;
+  durationMs: number;
+}
+
+interface DatabaseEvent {
+  at: Date;
+}
+
+/** What `on` and the option `events` tell of. No message, and no `sql`, has a value in it. */
+export interface DatabaseEvents {
+  /** A connection was opened: to a server, or to a file for the first time. */
+  connect: DatabaseEvent & { type: "connect"; server: string; durationMs: number };
+  /** A connection to a server broke. */
+  disconnect: DatabaseEvent & {
+    type: "disconnect";
+    server: string;
+    code: NativeAdapterErrorCode;
+    message: string;
+  };
+  /** The first connection after some broke, or could not be made. */
+  reconnect: DatabaseEvent & { type: "reconnect"; server: string; durationMs: number };
+  /** An operation, or a clean-up in the background, failed. */
+  error: DatabaseEvent & {
+    type: "error";
+    operation: string;
+    /** Null of a clean-up. */
+    model: string | null;
+    code: NativeAdapterErrorCode;
+    message: string;
+    retryable: boolean;
+    table: string | null;
+    durationMs: number | null;
+  };
+  slow: SlowEvent;
+  /** A clean-up has ended, on demand or in the background. */
+  cleanup: DatabaseEvent & { type: "cleanup" } & CleanupResult;
+}
+
+export interface SlowEvent extends DatabaseEvent {
+  type: "slow";
+  operation: string;
+  model: string;
+  /** The statement, with placeholders; several are separated by `; `. */
+  sql: string;
+  /** Of the call, with waiting. */
+  durationMs: number;
+  /** How much of it was waiting for a connection, or for SQLite's turn to write. */
+  waitingMs: number;
+}
+
+/** Since the database was made by `nativeAdapter`; counts of this process. */
+export interface Metrics {
+  engine: "sqlite" | "postgres" | "mysql";
+  /** Of calls that have ended. */
+  operations: OperationMetrics[];
+  /** Calls by Better Auth's model. */
+  models: Record<string, number>;
+  /** Calls that failed, by code. */
+  errors: Record<string, number>;
+  transactions: { committed: number; rolledBack: number };
+  /** Of the primary and each replica, or of the file. */
+  connections: ConnectionMetrics[];
+  /** Of the hasher in the options of `betterAuth`, where it is this package's and open. */
+  password: PasswordStats | null;
+  cleanup: CleanupMetrics;
+  /** Events that were lost because more than 1000 waited for listeners. */
+  droppedEvents: number;
+}
+
+export interface OperationMetrics {
+  /** Better Auth's method; those of the clean-up begin with `cleanup.`. */
+  operation: string;
+  /** Better Auth's model. */
+  model: string;
+  calls: number;
+  /** Those that failed, by code. */
+  errors: Record<string, number>;
+  /** Those that took as long as `slowQuery.thresholdMs`. */
+  slow: number;
+  /** Quantiles are at most a quarter too high. */
+  latencyMs: {
+    sum: number;
+    mean: number;
+    max: number;
+    p50: number;
+    p95: number;
+    p99: number;
+    /** How many took less than 1, 2, 4, ... microseconds, up to 67 seconds. */
+    buckets: { belowMs: number; count: number }[];
+  };
+}
+
+export interface ConnectionMetrics {
+  server: string;
+  role: "primary" | "replica" | "file";
+  open: number;
+  busy: number;
+  idle: number;
+  /** Calls that wait for one, or for SQLite's turn to write. */
+  waiting: number;
+  /** How many there may be. */
+  most: number;
+  /** Since the beginning, as `lost`. */
+  opened: number;
+  lost: number;
+}
+
+export interface CleanupMetrics {
+  /** Under way in this process. */
+  running: number;
+  runs: number;
+  /** In the background, because another process was at it. */
+  skipped: number;
+  failed: number;
+  /** Rows, by Better Auth's model. */
+  deleted: Record<string, number>;
+  last: { at: Date; deleted: number; aborted: boolean; durationMs: number } | null;
+}
+
+export interface Health {
+  ok: boolean;
+  engine: "sqlite" | "postgres" | "mysql" | "mariadb";
+  /** Null where it is not `ok`. */
+  version: string | null;
+  /** Of the round trip, with waiting for a connection. */
+  latencyMs: number;
+  error: { code: NativeAdapterErrorCode; message: string } | null;
 }
 
 export interface MigrationExtras {
@@ -376,10 +579,49 @@ export interface NativeDatabase {
   backup(path: string, options?: BackupOptions): Promise<{ /** Of the file. */ pages: number }>;
 
   /**
-   * Refuses new operations (`CLOSED`), waits for those in flight and for open transactions, and
-   * closes every connection. A process ends without it as well.
+   * Deletes expired sessions and verifications, and rows of the rate limit that no longer limit
+   * anything, in batches; rows that somebody else has locked stay for the next time. Nobody waits
+   * for more than one batch (on SQLite: a few rows of it).
+   *
+   * Rejects with `SCHEMA_MISMATCH` where a table is missing; what was deleted before stays deleted.
+   *
+   * @param options The options of `betterAuth`; not needed after `betterAuth({ database })`.
    */
-  close(): Promise<void>;
+  cleanup(settings?: CleanupSettings, options?: BetterAuthOptions): Promise<CleanupResult>;
+
+  /** Counts, latencies, connections, the hasher and the clean-up; asks nobody. */
+  metrics(settings?: { format?: "object" }): Promise<Metrics>;
+  /** The same in Prometheus' text format, for `text/plain; version=0.0.4`. */
+  metrics(settings: { format: "prometheus" }): Promise<string>;
+
+  /** One round trip to the database. Never rejects for what the database does. */
+  health(settings?: { /** How long it waits. Default: 5000. */ timeoutMs?: number }): Promise<Health>;
+
+  /**
+   * Calls `listener` for each event of that type from now on. Listeners keep nothing waiting, and
+   * no process alive.
+   *
+   * @returns What ends it.
+   */
+  on<Type extends keyof DatabaseEvents>(
+    type: Type,
+    listener: (event: DatabaseEvents[Type]) => void,
+  ): () => void;
+
+  /**
+   * Refuses new operations (`CLOSED`), ends what runs in the background, waits for operations in
+   * flight and for open transactions, and closes every connection. A process ends without it as
+   * well.
+   *
+   * @returns How many operations and transactions came to their end, and how many were cut off.
+   */
+  close(settings?: {
+    /**
+     * How long it waits. Then operations that are left reject with `CLOSED`, and open transactions
+     * are rolled back. Default: until all have ended.
+     */
+    timeoutMs?: number;
+  }): Promise<{ drained: number; cut: number }>;
 }
 
 export interface SearchOptions {

@@ -54,7 +54,7 @@ test("what fails has a code, and 1 for an exit code", async () => {
 test("the help of every command tells its flags and exit codes", async () => {
   const { run } = application();
   const { stdout } = await run("--help");
-  for (const command of ["plan", "migrate", "rollback", "status", "generate", "validate", "baseline", "drop"]) {
+  for (const command of ["plan", "migrate", "rollback", "status", "generate", "validate", "baseline", "drop", "cleanup"]) {
     expect(stdout).toContain(`  ${command} `);
     const help = await run(command, "--help");
     expect(help).toMatchObject({ code: 0, stdout: expect.stringMatching(/--config <file>[^]*Exit code: 0/) });

@@ -6,8 +6,8 @@ import { engines } from "./engines.js";
 /**
  * @typedef {object} Comparison
  * @property {number} rounds Unless the command line says otherwise.
- * @property {() => Promise<void>} install What only its peers need.
- * @property {(settings: import("./compare.js").Settings) => Promise<{ bars: import("./bars.js").Bar[] }>} run
+ * @property {() => Promise<void>} [install] What only its peers need; without, it has none.
+ * @property {(settings: import("./compare.js").Settings & { rows: number }) => Promise<{ bars: import("./bars.js").Bar[] }>} run
  *   Resolves to the report.
  */
 
@@ -23,6 +23,7 @@ export const comparisons = {
   scale: async () => (await import("./scale.js")).scale,
   pipelining: async () => (await import("./pipelining.js")).pipelining,
   startup: async () => (await import("./startup/compare.js")).startup,
+  cleanup: async () => (await import("./cleanup/compare.js")).cleanup,
   password: async () => (await import("./password/compare.js")).password,
 };
 

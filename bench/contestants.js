@@ -17,7 +17,7 @@ export const OPTIONS = { rateLimit: { storage: "database" } };
  * @param {string} parts.name
  * @param {string[]} parts.versions
  * @param {any} parts.database
- * @param {() => Promise<void> | void} parts.close
+ * @param {() => Promise<unknown> | void} parts.close
  * @returns {Promise<Contestant>}
  */
 export async function contestant({ name, versions, database, close }) {

@@ -16,7 +16,7 @@ import { account, limitKey, session, user, verification, verificationId } from "
  * @property {any} database As `betterAuth` takes it.
  * @property {DBAdapter} adapter As Better Auth's default options make it.
  * @property {DBAdapter} joining With `advanced.database.joins`.
- * @property {() => Promise<void> | void} close
+ * @property {() => Promise<unknown> | void} close
  */
 
 /**

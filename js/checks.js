@@ -14,6 +14,21 @@ export const TEXT = { expected: "a string", fits: (value) => typeof value === "s
 /** @type {Check} */
 export const FLAG = { expected: "true or false", fits: (value) => typeof value === "boolean" };
 
+/** @type {Check} */
+export const OBJECT = {
+  expected: "an object",
+  fits: (value) => typeof value === "object" && value !== null,
+};
+/** @type {Check} */
+export const FUNCTION = { expected: "a function", fits: (value) => typeof value === "function" };
+/** @type {Check} */
+export const NAMES = {
+  expected: "a list of names",
+  fits: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
+};
+/** @type {Check} */
+export const SIGNAL = { expected: "an AbortSignal", fits: (value) => value instanceof AbortSignal };
+
 /** @param {...string} choices @returns {Check} */
 export const oneOf = (...choices) => ({
   expected: choices.map((choice) => `"${choice}"`).join(" or "),

@@ -9,6 +9,7 @@ import { Insight } from "./maintenance/insight.js";
 import { Users } from "./maintenance/users.js";
 import { binding, unwrap } from "./native.js";
 import { readOptions } from "./options.js";
+import { Running } from "./running/running.js";
 import { forgetChecks, registerCheck } from "./schema/check.js";
 import { kyselyDialect } from "./schema/dialect.js";
 import { toScript } from "./schema/files.js";
@@ -47,6 +48,7 @@ export function openDatabase(urlOrOptions) {
     const adapter = usePlural ? made : { ...made, id: "kysely" };
     registerCheck(adapter, options, database, () => management.check(options));
     known = { options, adapter };
+    running.begin();
     return adapter;
   };
   const users = new Users(native, settings, () => known);
@@ -55,6 +57,7 @@ export function openDatabase(urlOrOptions) {
     forgetChecks(database);
     users.forgetIndex();
   });
+  const running = new Running(native, settings, () => known?.options);
 
   const methods = {
     plan: management.plan.bind(management),
@@ -83,9 +86,11 @@ export function openDatabase(urlOrOptions) {
     searchUsers: users.searchUsers.bind(users),
     /** @param {string} path @param {any} [options] */
     backup: (path, options) => backup(native, path, options),
-    async close() {
-      unwrap(await native.close());
-    },
+    on: running.on.bind(running),
+    cleanup: running.cleanup.bind(running),
+    metrics: running.metrics.bind(running),
+    health: running.health.bind(running),
+    close: running.close.bind(running),
   };
   // For the command line, which may open another database the same way.
   Object.defineProperty(database, Symbol.for("better-auth-native.options"), { value: urlOrOptions });

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { invalidInput } from "./errors.js";
 import { addressOf, readUrl } from "./address.js";
 import { FLAG, MILLISECONDS, TEXT, checkOptions, oneOf, whole } from "./checks.js";
+import { RUNNING, runningOptions } from "./running/options.js";
 
 /** @typedef {import("./checks.js").Check} Check */
 
@@ -88,6 +89,7 @@ const ENGINES = ["sqlite", "postgres", "mysql", "mariadb"];
  * @property {"sqlite" | "postgres" | "mysql"} kind
  * @property {string} name The database's own: of a file, the file's.
  * @property {string | undefined} schema
+ * @property {import("./running/options.js").RunningSettings} running
  * @property {string} engine JSON for the core.
  */
 
@@ -109,10 +111,12 @@ export function readOptions(given) {
   if (named !== undefined && !ENGINES.includes(named)) {
     throw invalidInput(`the option engine of nativeAdapter must be one of ${ENGINES.join(", ")}`);
   }
-  const { usePlural = false, debugLogs = false, migrations, ...own } = rest;
+  const { usePlural = false, debugLogs = false, migrations, ...others } = rest;
+  const { slowQuery, events, cleanup, shutdownSignals, ...own } = others;
   const parsed = readUrl(url, named);
   const checks = parsed.engine === "sqlite" ? SQLITE : { ...ADDRESS, ...SERVER, ...REPLICAS };
-  check(rest, { ...GENERAL, ...checks }, parsed.engine);
+  check(rest, { ...GENERAL, ...RUNNING, ...checks }, parsed.engine);
+  const running = runningOptions({ slowQuery, events, cleanup, shutdownSignals });
   const engine =
     parsed.engine === "sqlite" ? { engine: "sqlite", url, ...own } : serverOptions(parsed, own);
   return {
@@ -122,7 +126,8 @@ export function readOptions(given) {
     kind: parsed.engine,
     name: "primary" in engine ? engine.primary.database : basename(url.replace(/^[a-z]+:/i, "") || url),
     schema: "primary" in engine ? (/** @type {any} */ (engine).schema ?? undefined) : undefined,
-    engine: JSON.stringify(engine),
+    running,
+    engine: JSON.stringify({ slowAfterMs: running.slowAfterMs, database: engine }),
   };
 }
 

@@ -64,6 +64,36 @@ pub enum Code {
 }
 
 impl Code {
+    /// In the order of their declaration.
+    pub const ALL: [Self; 26] = [
+        Self::UniqueViolation,
+        Self::ForeignKeyViolation,
+        Self::NotNullViolation,
+        Self::CheckViolation,
+        Self::PoolTimeout,
+        Self::ConnectFailed,
+        Self::ConnectionLost,
+        Self::StatementTimeout,
+        Self::Deadlock,
+        Self::SerializationFailure,
+        Self::DatabaseLocked,
+        Self::PermissionDenied,
+        Self::ReadOnly,
+        Self::StorageFailed,
+        Self::SchemaMismatch,
+        Self::UnsafeMigration,
+        Self::MigrationChanged,
+        Self::MigrationMissing,
+        Self::MigrationInvalid,
+        Self::DecodeFailed,
+        Self::InvalidInput,
+        Self::TransactionClosed,
+        Self::Overloaded,
+        Self::InvalidHash,
+        Self::Closed,
+        Self::Internal,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UniqueViolation => "UNIQUE_VIOLATION",
@@ -215,3 +245,15 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed_in_its_place() {
+        for (place, code) in Code::ALL.into_iter().enumerate() {
+            assert_eq!(code as usize, place, "{}", code.as_str());
+        }
+    }
+}

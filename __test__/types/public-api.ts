@@ -59,6 +59,27 @@ export async function operate(signal: AbortSignal) {
   return { rows, reason, total, email, expires, names, pages };
 }
 
+nativeAdapter({
+  url: "sqlite::memory:",
+  cleanup: { everyMs: 60_000, jitter: 0.5, batchSize: 100, tables: ["session"] },
+  slowQuery: { thresholdMs: 50, onSlow: ({ sql, waitingMs }) => void [sql.length, waitingMs.toFixed()] },
+  events: { error: ({ code, model }) => void [code, model?.length], cleanup: ({ deleted }) => void deleted.toFixed() },
+  shutdownSignals: { timeoutMs: 1_000 },
+});
+// @ts-expect-error: an event that does not exist
+nativeAdapter({ url: "sqlite::memory:", events: { nothing() {} } });
+
+export async function watchOver(signal: AbortSignal) {
+  const off: () => void = database.on("reconnect", ({ server, at }) => void [server.length, at.getTime()]);
+  off();
+  const { deleted, aborted, tables } = await database.cleanup({ signal, onProgress: ({ total }) => void total.toFixed() }, auth.options);
+  const text: string = await database.metrics({ format: "prometheus" });
+  const { operations, cleanup } = await database.metrics();
+  const { ok, latencyMs } = await database.health({ timeoutMs: 100 });
+  const { drained, cut } = await database.close({ timeoutMs: 100 });
+  return { deleted, aborted, tables, text, operations, cleanup, ok, latencyMs, drained, cut };
+}
+
 export async function check(hash: string): Promise<boolean> {
   const made: string = await password.hash("a password");
   return password.verify({ hash: hash || made, password: "a password" });

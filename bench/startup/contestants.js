@@ -2,7 +2,7 @@
 
 import { load } from "../peers.js";
 
-/** @typedef {(place: string) => Promise<{ database: any, close: () => Promise<void> | void }>} Open */
+/** @typedef {(place: string) => Promise<{ database: any, close: () => unknown }>} Open */
 
 /** @type {Open} */
 const native = async (place) => {

@@ -209,13 +209,13 @@ export class Operations {
    * Deletes every match and returns how many there were.
    *
    * @param {{ model: string, where?: Where[] }} call
-   * @param {string} [operation] As traces name it.
+   * @param {string} [operation] As traces and metrics name it.
    */
   async deleteMany({ model: name, where }, operation = "deleteMany") {
     const model = this.#models.get(name);
     const filter = this.#filter(model, where);
-    const plan = this.#plan("delete", model, filter.key, () => ({
-      shape: { table: model.table, filter: filter.clauses },
+    const plan = this.#plan(operation, model, filter.key, () => ({
+      shape: { operation: "delete", table: model.table, filter: filter.clauses },
     }));
     return this.#number(operation, model, plan, filter.values);
   }
@@ -286,7 +286,7 @@ export class Operations {
   #plan(operation, model, key, describe) {
     return this.#plans.get(`${this.#naming.prefix};${operation};${model.position};${key}`, () => {
       const { shape, properties } = describe();
-      return { shape: { operation, ...shape }, properties };
+      return { shape: { operation, ...shape }, properties, operation, model: model.key };
     });
   }
 

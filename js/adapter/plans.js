@@ -17,6 +17,14 @@ import { rowReader } from "./rows.js";
  */
 
 /**
+ * @typedef {object} Description
+ * @property {object} shape
+ * @property {Property[]} [properties]
+ * @property {string} operation By which its calls are counted, as `model`.
+ * @property {string} model
+ */
+
+/**
  * Shapes kept. They come from the code of an application, of which each place makes one; more of
  * them means that filters are put together at run time, and the oldest go.
  */
@@ -36,7 +44,7 @@ export class Plans {
    * The plan of that key, compiled from `describe()` if there is none.
    *
    * @param {string} key
-   * @param {() => { shape: object, properties?: Property[] }} describe
+   * @param {() => Description} describe
    * @returns {Plan}
    */
   get(key, describe) {
@@ -45,10 +53,10 @@ export class Plans {
 
   /**
    * @param {string} key
-   * @param {{ shape: object, properties?: Property[] }} description
+   * @param {Description} description
    */
-  #compile(key, { shape, properties }) {
-    const id = unwrap(this.#native.prepare(JSON.stringify(shape)));
+  #compile(key, { shape, properties, operation, model }) {
+    const id = unwrap(this.#native.prepare(JSON.stringify(shape), operation, model));
     const plan = { id, reader: properties ? rowReader(properties) : null };
     if (this.#plans.size >= MAX_PLANS) this.#forgetOldest();
     this.#plans.set(key, plan);

@@ -48,6 +48,10 @@ const FLAGS = {
   confirm: { type: "string", value: "<name>", help: "the database's name, with --yes" },
   overwrite: { type: "boolean", help: "replace a file that is there" },
   "slow-ms": { type: "string", value: "<number>", help: "the mean time in milliseconds from which a statement is slow; default: 100" },
+  "batch-size": { type: "string", value: "<rows>", help: "rows per batch; default: 1000" },
+  pause: { type: "string", value: "<time>", help: "the pause after a batch, in milliseconds or as 500ms, 1s; default: 100" },
+  "older-than": { type: "string", value: "<time>", help: "only what expired as long ago: 30m, 12h, 7d, or milliseconds; default: 0" },
+  tables: { type: "string", value: "<names>", help: "session, verification, rateLimit or the tables' own names, separated by commas; default: all" },
   "no-rows": { type: "boolean", help: "look only at how tables are built, not at their rows" },
 };
 

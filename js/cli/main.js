@@ -8,6 +8,7 @@ import { commandHelp, overview, readArguments, UsageError } from "./arguments.js
 import { backup } from "./commands/backup.js";
 import { baseline } from "./commands/baseline.js";
 import { doctor } from "./commands/doctor.js";
+import { cleanup } from "./commands/cleanup.js";
 import { drop } from "./commands/drop.js";
 import { generate } from "./commands/generate.js";
 import { migrate } from "./commands/migrate.js";
@@ -19,7 +20,7 @@ import { open } from "./open.js";
 import { Output } from "./output.js";
 
 /** @type {Record<string, import("./arguments.js").Command>} */
-const commands = { plan, migrate, rollback, status, generate, validate, doctor, baseline, backup, drop };
+const commands = { plan, migrate, rollback, status, generate, validate, doctor, baseline, backup, cleanup, drop };
 
 /**
  * @param {string[]} argv

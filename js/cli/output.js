@@ -8,6 +8,9 @@ import { UsageError } from "./arguments.js";
 
 /** @typedef {{ description: string, up: string }} Step */
 
+/** How often progress is a line of its own, in milliseconds. */
+const EVERY = 5_000;
+
 const SPINNER = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
 export class Output {
@@ -120,26 +123,29 @@ export class Output {
   }
 
   /**
-   * On a terminal, how much of some work is done.
-   *
-   * @param {string} what
+   * What shows how far each of several things has got: as a bar on a terminal, else as a line now
+   * and then.
    */
-  bar(what) {
-    const silent = this.#json || process.stderr.isTTY !== true;
-    let shown = false;
+  bars() {
+    const shown = !this.#json && process.stderr.isTTY === true;
+    let last = 0;
     return {
-      /** @param {{ copied: number, total: number }} progress */
-      show({ copied, total }) {
-        if (silent || total === 0) return;
-        const width = 30;
-        const filled = Math.floor((copied / total) * width);
-        const bar = "█".repeat(filled) + "░".repeat(width - filled);
-        process.stderr.write(`\r${what} ${bar} ${Math.floor((copied / total) * 100)} %`);
-        shown = true;
+      /** @param {string} name @param {number} done @param {number} total */
+      show: (name, done, total) => {
+        const share = total === 0 ? 1 : Math.min(done / total, 1);
+        const numbers = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+        if (shown) {
+          const width = Math.max(10, Math.min(40, (process.stderr.columns ?? 80) - name.length - numbers.length - 12));
+          const filled = Math.round(share * width);
+          const bar = `${"█".repeat(filled)}${"░".repeat(width - filled)}`;
+          process.stderr.write(`\r\x1b[2K${name} ${bar} ${numbers}`);
+        } else if (!this.#json && (performance.now() - last > EVERY || done >= total)) {
+          last = performance.now();
+          console.log(`${name}: ${numbers}`);
+        }
       },
-      clear() {
+      end: () => {
         if (shown) process.stderr.write("\r\x1b[2K");
-        shown = false;
       },
     };
   }

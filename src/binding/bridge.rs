@@ -32,7 +32,7 @@ pub struct Bridge {
 }
 
 struct Shared {
-    /// Promises that are not settled yet. Only the environment's thread counts them.
+    /// Promises that hold the process and are not settled yet. Only the environment's thread counts them.
     pending: AtomicUsize,
     /// Held for no longer than a look at it takes: the event loop waits for it too.
     finished: Mutex<Vec<Finished>>,
@@ -53,6 +53,8 @@ unsafe impl Send for Function {}
 unsafe impl Sync for Function {}
 
 struct Finished {
+    /// Whether the process stays alive for it.
+    held: bool,
     deferred: Deferred,
     value: Box<dyn FnOnce(sys::napi_env) -> Result<sys::napi_value> + Send>,
 }
@@ -90,15 +92,42 @@ impl Bridge {
     where
         T: ToNapiValue + Send + 'static,
     {
+        self.begin(env, true, work)
+    }
+
+    /// As `promise`, but the process does not stay alive for it.
+    pub fn promise_aside<'env, T>(
+        &self,
+        env: &'env Env,
+        work: impl Future<Output = CoreResult<T>> + Send + 'static,
+    ) -> Result<PromiseRaw<'env, Outcome<T>>>
+    where
+        T: ToNapiValue + Send + 'static,
+    {
+        self.begin(env, false, work)
+    }
+
+    fn begin<'env, T>(
+        &self,
+        env: &'env Env,
+        held: bool,
+        work: impl Future<Output = CoreResult<T>> + Send + 'static,
+    ) -> Result<PromiseRaw<'env, Outcome<T>>>
+    where
+        T: ToNapiValue + Send + 'static,
+    {
         let (mut deferred, mut promise) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: `env` is live, and both are written before they are used.
         check_status!(unsafe { sys::napi_create_promise(env.raw(), &mut deferred, &mut promise) })?;
-        self.begin_one(env);
+        if held {
+            self.hold_one(env);
+        }
         let (shared, deferred) = (self.shared.clone(), Deferred(deferred));
         let work = async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             let outcome = Outcome(outcome.unwrap_or_else(|panic| Err(panicked(&*panic))));
             shared.finish(Finished {
+                held,
                 deferred,
                 // SAFETY: the environment's thread passes its environment.
                 value: Box::new(|env| unsafe { Outcome::to_napi_value(env, outcome) }),
@@ -112,7 +141,7 @@ impl Bridge {
         Ok(PromiseRaw::new(env.raw(), promise))
     }
 
-    fn begin_one(&self, env: &Env) {
+    fn hold_one(&self, env: &Env) {
         if self.shared.pending.fetch_add(1, Ordering::Relaxed) == 0
             && let Some(Function(function)) = self.shared.function.get()
         {
@@ -189,7 +218,7 @@ unsafe extern "C" fn settle(
     // SAFETY: the function holds a count of this `Arc` until `end`.
     let shared = unsafe { &*context.cast::<Shared>() };
     let finished = take(&mut *shared.finished.lock());
-    let count = finished.len();
+    let count = finished.iter().filter(|one| one.held).count();
     for one in finished {
         // SAFETY: Node calls with a live environment, on its thread.
         unsafe { settle_one(env, one) };
@@ -205,7 +234,10 @@ unsafe extern "C" fn settle(
 
 /// # Safety
 /// `env` is live, this is its thread, and the promise is one of its own.
-unsafe fn settle_one(env: sys::napi_env, Finished { deferred, value }: Finished) {
+unsafe fn settle_one(env: sys::napi_env, finished: Finished) {
+    let Finished {
+        deferred, value, ..
+    } = finished;
     let mut scope = ptr::null_mut();
     // SAFETY: as this function demands; what is made in the scope is not used after it. Where the
     // environment takes no more calls, nobody waits for the promise.

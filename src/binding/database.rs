@@ -2,18 +2,23 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::alone::Alone;
 use super::backup::Backup;
 use super::bridge::Bridge;
 use super::convert::{Cells, Values};
+use super::listener::Listener;
 use super::outcome::Outcome;
 use super::runtime;
 use super::transaction::Transaction;
 use crate::database::{self, PlanId};
+use crate::engine::Drained;
 use crate::error::{Code, Error as CoreError};
 use crate::value::Value;
 
@@ -41,10 +46,14 @@ impl Database {
         self.core.runs_inline()
     }
 
-    /// Compiles an operation's shape (as JSON) and returns the number of its plan.
+    /// Compiles an operation's shape (as JSON) and returns the number of its plan. Its calls are
+    /// counted by the names.
     #[napi(ts_return_type = "any")]
-    pub fn prepare(&self, operation: String) -> Outcome<PlanId> {
-        Outcome::of(|| self.core.prepare(parse("an operation", &operation)?))
+    pub fn prepare(&self, operation: String, name: String, model: String) -> Outcome<PlanId> {
+        Outcome::of(|| {
+            let operation = parse("an operation", &operation)?;
+            self.core.prepare(operation, &name, &model)
+        })
     }
 
     #[napi]
@@ -74,6 +83,19 @@ impl Database {
             .promise(env, async move { pending.await.map(Cells) })
     }
 
+    /// As `run`, and the process does not stay alive for it.
+    #[napi(ts_return_type = "Promise<any>")]
+    pub fn run_aside<'env>(
+        &self,
+        env: &'env Env,
+        plan: PlanId,
+        #[napi(ts_arg_type = "unknown[]")] values: Values,
+    ) -> Result<PromiseRaw<'env, Outcome<Cells>>> {
+        let pending = self.core.run(plan, values.0);
+        self.bridge
+            .promise_aside(env, async move { pending.await.map(Cells) })
+    }
+
     /// Begins a transaction, which takes what it needs at its first write. `isolation` is one of
     /// the names that SQL has, in camel case.
     #[napi(ts_return_type = "any")]
@@ -87,15 +109,22 @@ impl Database {
         })
     }
 
-    /// Does what is asked about the schema (as JSON); resolves to the answer, as JSON.
+    /// Does what is asked about the schema (as JSON); resolves to the answer, as JSON. Where it is
+    /// asked `aside`, the process does not stay alive for it.
     #[napi(ts_return_type = "Promise<any>")]
     pub fn manage<'env>(
         &self,
         env: &'env Env,
         request: String,
+        aside: Option<bool>,
     ) -> Result<PromiseRaw<'env, Outcome<String>>> {
         let pending = parse("the request", &request).map(|request| self.core.manage(request));
-        self.bridge.promise(env, async move { pending?.await })
+        let answer = async move { pending?.await };
+        if aside == Some(true) {
+            self.bridge.promise_aside(env, answer)
+        } else {
+            self.bridge.promise(env, answer)
+        }
     }
 
     /// Does what is asked about the database in use (as JSON); resolves to the answer, as JSON.
@@ -135,10 +164,50 @@ impl Database {
         })
     }
 
-    /// Refuses what follows, waits for what is in flight, then closes every connection.
+    /// What has been counted, and how the connections are, as JSON.
+    #[napi(ts_return_type = "any")]
+    pub fn metrics(&self) -> Outcome<String> {
+        Outcome::of(|| to_json(&self.core.report()))
+    }
+
+    /// Resolves to the version of the database, from a connection that works.
     #[napi(ts_return_type = "Promise<any>")]
-    pub fn close<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<()>>> {
-        self.bridge.promise(env, self.core.close())
+    pub fn version<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<String>>> {
+        self.bridge.promise(env, self.core.version())
+    }
+
+    /// Events from now on. Who listened before hears no more.
+    #[napi]
+    pub fn listen(&self) -> Listener {
+        Listener::new(self.core.events().listen(), self.bridge.clone())
+    }
+
+    /// Resolves to what one process has at a time, or to null where another one has it. The
+    /// process does not stay alive for it.
+    #[napi(ts_return_type = "Promise<any>")]
+    pub fn alone<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Outcome<Option<Alone>>>> {
+        let (pending, bridge) = (self.core.alone(), self.bridge.clone());
+        self.bridge.promise_aside(env, async move {
+            let alone = pending.await?;
+            Ok(alone.map(|core| Alone::new(core, bridge)))
+        })
+    }
+
+    /// Refuses what follows, waits for what is in flight, for so many milliseconds where they are
+    /// told, cuts off the rest, then closes every connection. Resolves to how many came to their
+    /// end, and how many were cut off.
+    #[napi(ts_return_type = "Promise<any>")]
+    pub fn close<'env>(
+        &self,
+        env: &'env Env,
+        patience: Option<u32>,
+    ) -> Result<PromiseRaw<'env, Outcome<Vec<u32>>>> {
+        let patience = patience.map(|milliseconds| Duration::from_millis(milliseconds.into()));
+        let closing = self.core.close(patience);
+        self.bridge.promise(env, async move {
+            let Drained { drained, cut } = closing.await?;
+            Ok(vec![drained as u32, cut as u32])
+        })
     }
 }
 
@@ -146,4 +215,9 @@ pub fn parse<T: DeserializeOwned>(what: &str, json: &str) -> crate::error::Resul
     serde_json::from_str(json).map_err(|error| {
         CoreError::new(Code::Internal, format!("{what} could not be understood")).with_cause(error)
     })
+}
+
+pub fn to_json(value: &impl Serialize) -> crate::error::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| CoreError::new(Code::Internal, "no answer").with_cause(error))
 }

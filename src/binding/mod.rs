@@ -6,10 +6,12 @@
 // Only Node calls what `#[napi]` exports.
 #![allow(dead_code)]
 
+mod alone;
 mod backup;
 mod bridge;
 mod convert;
 mod database;
+mod listener;
 mod outcome;
 mod packed;
 mod password;

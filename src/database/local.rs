@@ -2,14 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::plans::Plans;
+use super::watch::{Watch, Watched};
 use super::{Backup, Database, Pending, PlanId};
 use crate::engine::server::Isolation;
 use crate::engine::sqlite::{self, Sqlite};
-use crate::engine::{Program, Rows, Statement, Step};
+use crate::engine::{Call, Connections, Drained, Program, Rows, Statement, Step};
 use crate::error::{Code, Error, Result};
 use crate::maintenance;
+use crate::maintenance::alone::{self, Alone};
 use crate::query::{self, Operation};
 use crate::schema::sqlite::{Inside, at_once};
 use crate::schema::{self, Request};
@@ -18,14 +21,16 @@ use crate::value::Value;
 
 pub struct Local {
     engine: Arc<Sqlite>,
-    plans: Arc<Plans<Statement>>,
+    plans: Arc<Plans<Watched<Statement>>>,
+    watch: Arc<Watch>,
 }
 
 impl Local {
-    pub fn new(engine: Sqlite) -> Self {
+    pub fn new(engine: Sqlite, watch: Watch) -> Self {
         Self {
             engine: Arc::new(engine),
             plans: Arc::default(),
+            watch: Arc::new(watch),
         }
     }
 }
@@ -35,9 +40,11 @@ impl Database for Local {
         true
     }
 
-    fn prepare(&self, operation: Operation) -> Result<PlanId> {
+    fn prepare(&self, operation: Operation, name: &str, model: &str) -> Result<PlanId> {
         match query::compile(&sql::Sqlite, &operation) {
-            Program::One(statement) => Ok(self.plans.insert(statement)),
+            Program::One(statement) => {
+                Ok(self.plans.insert(self.watch.over(statement, name, model)))
+            }
             _ => Err(Error::new(
                 Code::Internal,
                 "SQLite answers everything with one statement",
@@ -50,33 +57,44 @@ impl Database for Local {
     }
 
     fn run_now(&self, plan: PlanId, values: &[Value]) -> Result<Option<Rows>> {
-        let statement = self.plans.get(plan)?;
-        self.engine.run_now(&statement, values).transpose()
+        let plan = self.plans.get(plan)?;
+        run_watched(&self.watch, &plan, |statement| {
+            self.engine.run_now(statement, values)
+        })
     }
 
     fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows> {
-        let (in_flight, statement) = (self.engine.gate().enter(), self.plans.get(plan));
-        let engine = self.engine.clone();
-        Box::pin(async move { engine.run(in_flight?, statement?, values).await })
+        let (in_flight, plan) = (self.engine.gate().enter(), self.plans.get(plan));
+        let (engine, watch, call) = (self.engine.clone(), self.watch.clone(), begin());
+        Box::pin(async move {
+            let (in_flight, plan) = (in_flight?, plan?);
+            let work = engine.run(in_flight, plan.plan.clone(), values, &call);
+            watch
+                .call(&plan, &call, engine.gate().until_cut(work))
+                .await
+        })
     }
 
     fn begin(&self, _isolation: Option<Isolation>) -> Result<Arc<dyn super::Transaction>> {
         let in_flight = self.engine.gate().enter()?;
         Ok(Arc::new(Transaction {
-            engine: Arc::new(sqlite::Transaction::new(self.engine.clone(), in_flight)),
+            engine: sqlite::Transaction::new(self.engine.clone(), in_flight),
+            database: self.engine.clone(),
             plans: self.plans.clone(),
+            watch: self.watch.clone(),
         }))
     }
 
     fn manage(&self, request: Request) -> Pending<String> {
         let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
         Box::pin(async move {
+            let (gate, in_flight) = (engine.gate(), in_flight?);
             let changes = request.changes();
             let work = move |connection: &mut _| schema::sqlite::answer(connection, &request);
             if changes {
-                engine.change_schema(in_flight?, work).await
+                gate.until_cut(engine.change_schema(in_flight, work)).await
             } else {
-                engine.read_schema(in_flight?, work).await
+                gate.until_cut(engine.read_schema(in_flight, work)).await
             }
         })
     }
@@ -84,14 +102,15 @@ impl Database for Local {
     fn maintain(&self, request: maintenance::Request) -> Pending<String> {
         let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
         Box::pin(async move {
+            let (gate, in_flight) = (engine.gate(), in_flight?);
             let changes = request.changes();
             let work = move |connection: &mut sqlite::Connection| {
                 at_once(maintenance::answer(&mut Inside(connection), &request))
             };
             if changes {
-                engine.change_schema(in_flight?, work).await
+                gate.until_cut(engine.change_schema(in_flight, work)).await
             } else {
-                engine.read_schema(in_flight?, work).await
+                gate.until_cut(engine.read_schema(in_flight, work)).await
             }
         })
     }
@@ -102,41 +121,115 @@ impl Database for Local {
 
     fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)> {
         let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
-        Box::pin(async move { engine.query(in_flight?, sql, values).await })
+        Box::pin(async move {
+            let work = engine.query(in_flight?, sql, values);
+            engine.gate().until_cut(work).await
+        })
     }
 
-    fn close(&self) -> Pending<()> {
-        self.engine.gate().shut();
-        let engine = self.engine.clone();
-        Box::pin(async move { engine.close().await })
+    fn watch(&self) -> &Watch {
+        &self.watch
     }
+
+    fn connections(&self) -> Vec<Connections> {
+        vec![self.engine.connections()]
+    }
+
+    fn version(&self) -> Pending<String> {
+        let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
+        Box::pin(async move {
+            let work = engine.version(in_flight?);
+            engine.gate().until_cut(work).await
+        })
+    }
+
+    fn alone(&self) -> Pending<Option<Box<dyn Alone>>> {
+        let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
+        Box::pin(async move {
+            let _in_flight = in_flight?;
+            alone::on_file(engine.location())
+        })
+    }
+
+    fn close(&self, patience: Option<Duration>) -> Pending<Drained> {
+        self.engine.gate().shut();
+        let (engine, watch) = (self.engine.clone(), self.watch.clone());
+        Box::pin(async move {
+            let drained = engine.close(patience).await;
+            watch.events.end();
+            drained
+        })
+    }
+}
+
+/// Runs on this thread, if that cannot wait. A statement that took long is run elsewhere from then
+/// on.
+fn run_watched(
+    watch: &Watch,
+    plan: &Watched<Statement>,
+    run: impl FnOnce(&Statement) -> Option<Result<Rows>>,
+) -> Result<Option<Rows>> {
+    let begun = Instant::now();
+    let result = run(&plan.plan);
+    let took = begun.elapsed();
+    if took >= sqlite::WIDE {
+        plan.plan.set_wide(true);
+    }
+    if let Some(result) = &result {
+        watch.note(plan, took, Duration::ZERO, result);
+    }
+    result.transpose()
+}
+
+/// A call that may have to wait, from now on.
+fn begin() -> Arc<Call> {
+    Arc::new(Call::begin())
 }
 
 struct Transaction {
     engine: Arc<sqlite::Transaction>,
-    plans: Arc<Plans<Statement>>,
+    database: Arc<Sqlite>,
+    plans: Arc<Plans<Watched<Statement>>>,
+    watch: Arc<Watch>,
 }
 
 impl super::Transaction for Transaction {
     fn run_now(&self, plan: PlanId, values: &[Value]) -> Result<Option<Rows>> {
-        let statement = self.plans.get(plan)?;
-        self.engine.run_now(&statement, values).transpose()
+        let plan = self.plans.get(plan)?;
+        run_watched(&self.watch, &plan, |statement| {
+            self.engine.run_now(statement, values)
+        })
     }
 
     fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows> {
-        let (engine, statement) = (self.engine.clone(), self.plans.get(plan));
-        Box::pin(async move { engine.run(statement?, values).await })
+        let (engine, database) = (self.engine.clone(), self.database.clone());
+        let (plan, watch, call) = (self.plans.get(plan), self.watch.clone(), begin());
+        Box::pin(async move {
+            let plan = plan?;
+            let work = engine.run(plan.plan.clone(), values, &call);
+            watch
+                .call(&plan, &call, database.gate().until_cut(work))
+                .await
+        })
     }
 
     fn step_now(&self, step: Step) -> Result<bool> {
         match self.engine.step_now(step) {
-            Some(result) => result.map(|()| true),
+            Some(result) => {
+                self.watch.note_step(step, &result);
+                result.map(|()| true)
+            }
             None => Ok(false),
         }
     }
 
     fn step(&self, step: Step) -> Pending<()> {
-        let engine = self.engine.clone();
-        Box::pin(async move { engine.step(step).await })
+        let (engine, database) = (self.engine.clone(), self.database.clone());
+        let watch = self.watch.clone();
+        Box::pin(async move {
+            let result = database.gate().until_cut(engine.step(step)).await;
+            watch.note_step(step, &result);
+            result
+        })
     }
 }

@@ -4,25 +4,31 @@
 mod local;
 mod plans;
 mod remote;
+mod watch;
 
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 pub use plans::PlanId;
+pub use watch::Report;
 
 use self::local::Local;
 use self::remote::Remote;
+use self::watch::Watch;
 use crate::engine::mysql::MySql;
 use crate::engine::postgres::Postgres;
 use crate::engine::server::{Config, Isolation, Server};
 pub use crate::engine::sqlite::Backup;
 use crate::engine::sqlite::{self, Sqlite};
-use crate::engine::{Rows, Step};
+use crate::engine::{Connections, Drained, Rows, Step};
 use crate::error::{Code, Error, Result};
+use crate::events::Events;
 use crate::maintenance;
+use crate::maintenance::alone::Alone;
 use crate::query::Operation;
 use crate::schema::Request;
 use crate::value::Value;
@@ -34,8 +40,8 @@ pub trait Database: Send + Sync {
     /// Whether statements can run on the caller's thread at all.
     fn runs_inline(&self) -> bool;
 
-    /// Compiles an operation's shape.
-    fn prepare(&self, operation: Operation) -> Result<PlanId>;
+    /// Compiles an operation's shape, whose calls are counted by these names.
+    fn prepare(&self, operation: Operation, name: &str, model: &str) -> Result<PlanId>;
 
     fn release(&self, plan: PlanId);
 
@@ -59,8 +65,30 @@ pub trait Database: Send + Sync {
     /// Runs one statement as it is: the names of its columns, and the cells of its rows.
     fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)>;
 
-    /// Refuses what follows, waits for what is in flight, then closes every connection.
-    fn close(&self) -> Pending<()>;
+    /// What has happened so far, and who is told.
+    fn watch(&self) -> &Watch;
+
+    fn connections(&self) -> Vec<Connections>;
+
+    /// The version of the database, from a connection that works.
+    fn version(&self) -> Pending<String>;
+
+    /// Held by one process at a time, for work in the background; none where another has it.
+    fn alone(&self) -> Pending<Option<Box<dyn Alone>>>;
+
+    /// Refuses what follows, waits for what is in flight as long as there is patience and cuts off
+    /// the rest, then closes every connection.
+    fn close(&self, patience: Option<Duration>) -> Pending<Drained>;
+}
+
+impl dyn Database {
+    pub fn report(&self) -> Report {
+        self.watch().report(self.connections())
+    }
+
+    pub fn events(&self) -> &Events {
+        &self.watch().events
+    }
 }
 
 pub trait Transaction: Send + Sync {
@@ -77,8 +105,16 @@ pub trait Transaction: Send + Sync {
 
 /// Options as `nativeAdapter` passes them.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Options {
+    /// Calls that take as long, in milliseconds, are slow.
+    slow_after_ms: u64,
+    database: Engine,
+}
+
+#[derive(Deserialize)]
 #[serde(tag = "engine", rename_all = "camelCase")]
-enum Options {
+enum Engine {
     Sqlite(sqlite::Options),
     Postgres(Config),
     Mysql(Config),
@@ -89,16 +125,20 @@ pub fn open(options: &str, directory: &Path) -> Result<Arc<dyn Database>> {
     let options: Options = serde_json::from_str(options).map_err(|error| {
         Error::new(Code::Internal, "the options could not be understood").with_cause(error)
     })?;
-    Ok(match options {
-        Options::Sqlite(options) => {
+    let watch = Watch::new(Duration::from_millis(options.slow_after_ms));
+    let events = watch.events.clone();
+    Ok(match options.database {
+        Engine::Sqlite(options) => {
             let config = sqlite::Config::parse(options, directory)?;
-            Arc::new(Local::new(Sqlite::new(config)))
+            Arc::new(Local::new(Sqlite::new(config, events), watch))
         }
-        Options::Postgres(config) => Arc::new(Remote::new(Server::new(&config, |address| {
-            Postgres::new(address, &config)
-        }))),
-        Options::Mysql(config) => Arc::new(Remote::new(Server::new(&config, |address| {
-            MySql::new(address, &config)
-        }))),
+        Engine::Postgres(config) => {
+            let driver = |address: &_| Postgres::new(address, &config);
+            Arc::new(Remote::new(Server::new(&config, &events, driver), watch))
+        }
+        Engine::Mysql(config) => {
+            let driver = |address: &_| MySql::new(address, &config);
+            Arc::new(Remote::new(Server::new(&config, &events, driver), watch))
+        }
     })
 }

@@ -2,14 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::plans::Plans;
+use super::watch::{Watch, Watched};
 use super::{Backup, Database, Pending, PlanId};
 use crate::engine::mysql::MySql;
 use crate::engine::postgres::Postgres;
 use crate::engine::server::{self, Driver, Isolation, Plan, Server, Tables};
-use crate::engine::{Program, Rows, Step};
-use crate::error::{Error, Result};
+use crate::engine::{Call, Connections, Drained, Program, Rows, Step};
+use crate::error::{Code, Error, Result};
+use crate::maintenance::alone::{self, Alone, Locks};
 use crate::maintenance::{self, Surveys};
 use crate::query::{self, Operation};
 use crate::schema::servers;
@@ -19,14 +22,16 @@ use crate::value::Value;
 
 pub struct Remote<D: Driver> {
     server: Arc<Server<D>>,
-    plans: Arc<Plans<Plan<D>>>,
+    plans: Arc<Plans<Watched<Plan<D>>>>,
+    watch: Arc<Watch>,
 }
 
 impl<D: Driver> Remote<D> {
-    pub fn new(server: Server<D>) -> Self {
+    pub fn new(server: Server<D>, watch: Watch) -> Self {
         Self {
             server: Arc::new(server),
             plans: Arc::default(),
+            watch: Arc::new(watch),
         }
     }
 }
@@ -35,6 +40,8 @@ impl<D: Driver> Remote<D> {
 pub trait Speaks: Driver {
     /// What copies a database of its kind.
     const BACKUP_TOOL: &'static str;
+    /// The query that asks for the server's version.
+    const VERSION: &str;
 
     fn compile(facts: &Self::Facts, tables: Tables<Self::Column>, operation: &Operation)
     -> Program;
@@ -42,6 +49,7 @@ pub trait Speaks: Driver {
 
 impl Speaks for Postgres {
     const BACKUP_TOOL: &'static str = "pg_dump";
+    const VERSION: &str = "SELECT current_setting('server_version')";
 
     fn compile(
         facts: &Self::Facts,
@@ -59,6 +67,7 @@ impl Speaks for Postgres {
 
 impl Speaks for MySql {
     const BACKUP_TOOL: &'static str = "mysqldump or mariadb-dump";
+    const VERSION: &str = "SELECT CAST(VERSION() AS CHAR)";
 
     fn compile(
         facts: &Self::Facts,
@@ -67,22 +76,24 @@ impl Speaks for MySql {
     ) -> Program {
         let dialect = sql::MySql {
             mariadb: facts.mariadb,
+            skips_locked: facts.skips_locked,
             tables,
         };
         query::compile(&dialect, operation)
     }
 }
 
-impl<D: Speaks + Surveys> Database for Remote<D> {
+impl<D: Speaks + Surveys + Locks> Database for Remote<D> {
     fn runs_inline(&self) -> bool {
         false
     }
 
-    fn prepare(&self, operation: Operation) -> Result<PlanId> {
+    fn prepare(&self, operation: Operation, name: &str, model: &str) -> Result<PlanId> {
         let tables = operation.tables();
-        let (name, access) = (operation.name(), operation.access());
+        let (attempt, access) = (operation.name(), operation.access());
         let compile = move |facts: &D::Facts, tables| D::compile(facts, tables, &operation);
-        Ok(self.plans.insert(Plan::new(name, access, tables, compile)))
+        let plan = Plan::new(attempt, access, tables, compile);
+        Ok(self.plans.insert(self.watch.over(plan, name, model)))
     }
 
     fn release(&self, plan: PlanId) {
@@ -95,16 +106,24 @@ impl<D: Speaks + Surveys> Database for Remote<D> {
 
     fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows> {
         let (in_flight, plan) = (self.server.gate().enter(), self.plans.get(plan));
-        let server = self.server.clone();
-        Box::pin(async move { server.run(in_flight?, &*plan?, &values).await })
+        let (server, watch, call) = (self.server.clone(), self.watch.clone(), Call::begin());
+        Box::pin(async move {
+            let (in_flight, plan) = (in_flight?, plan?);
+            let work = server.run(in_flight, &plan.plan, &values, &call);
+            watch
+                .call(&plan, &call, server.gate().until_cut(work))
+                .await
+        })
     }
 
     fn begin(&self, isolation: Option<Isolation>) -> Result<Arc<dyn super::Transaction>> {
         let in_flight = self.server.gate().enter()?;
         let server = self.server.clone();
         Ok(Arc::new(Transaction {
-            engine: Arc::new(server::Transaction::new(server, isolation, in_flight)),
+            engine: server::Transaction::new(server.clone(), isolation, in_flight),
+            server,
             plans: self.plans.clone(),
+            watch: self.watch.clone(),
         }))
     }
 
@@ -113,7 +132,8 @@ impl<D: Speaks + Surveys> Database for Remote<D> {
         let server = self.server.clone();
         Box::pin(async move {
             let _in_flight = in_flight?;
-            let answer = servers::answer(&server, &request).await;
+            let work = servers::answer(&server, &request);
+            let answer = server.gate().until_cut(work).await;
             if request.changes() {
                 server.forget_tables();
             }
@@ -126,10 +146,13 @@ impl<D: Speaks + Surveys> Database for Remote<D> {
         let server = self.server.clone();
         Box::pin(async move {
             let _in_flight = in_flight?;
-            let mut session = Session::open(&server).await?;
-            let answer = maintenance::answer(&mut session, &request).await;
-            session.close().await;
-            answer
+            let work = async {
+                let mut session = Session::open(&server).await?;
+                let answer = maintenance::answer(&mut session, &request).await;
+                session.close().await;
+                answer
+            };
+            server.gate().until_cut(work).await
         })
     }
 
@@ -144,19 +167,54 @@ impl<D: Speaks + Surveys> Database for Remote<D> {
     fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)> {
         let in_flight = self.server.gate().enter();
         let server = self.server.clone();
-        Box::pin(async move { server.query(in_flight?, &sql, &values).await })
+        Box::pin(async move {
+            let work = server.query(in_flight?, &sql, &values);
+            server.gate().until_cut(work).await
+        })
     }
 
-    fn close(&self) -> Pending<()> {
+    fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    fn connections(&self) -> Vec<Connections> {
+        self.server.connections()
+    }
+
+    fn version(&self) -> Pending<String> {
+        let asked = self.query(D::VERSION.to_owned(), Vec::new());
+        Box::pin(async move {
+            match asked.await?.1.pop() {
+                Some(Value::Text(version)) => Ok(version),
+                _ => Err(Error::new(Code::Internal, "the server has no version")),
+            }
+        })
+    }
+
+    fn alone(&self) -> Pending<Option<Box<dyn Alone>>> {
+        let (server, in_flight) = (self.server.clone(), self.server.gate().enter());
+        Box::pin(async move {
+            let _in_flight = in_flight?;
+            server.gate().until_cut(alone::on_server(&server)).await
+        })
+    }
+
+    fn close(&self, patience: Option<Duration>) -> Pending<Drained> {
         self.server.gate().shut();
-        let server = self.server.clone();
-        Box::pin(async move { server.close().await })
+        let (server, watch) = (self.server.clone(), self.watch.clone());
+        Box::pin(async move {
+            let drained = server.close(patience).await;
+            watch.events.end();
+            Ok(drained)
+        })
     }
 }
 
 struct Transaction<D: Driver> {
     engine: Arc<server::Transaction<D>>,
-    plans: Arc<Plans<Plan<D>>>,
+    server: Arc<Server<D>>,
+    plans: Arc<Plans<Watched<Plan<D>>>>,
+    watch: Arc<Watch>,
 }
 
 impl<D: Driver> super::Transaction for Transaction<D> {
@@ -165,8 +223,15 @@ impl<D: Driver> super::Transaction for Transaction<D> {
     }
 
     fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows> {
-        let (engine, plan) = (self.engine.clone(), self.plans.get(plan));
-        Box::pin(async move { engine.run(&*plan?, &values).await })
+        let (engine, server) = (self.engine.clone(), self.server.clone());
+        let (plan, watch, call) = (self.plans.get(plan), self.watch.clone(), Call::begin());
+        Box::pin(async move {
+            let plan = plan?;
+            let work = engine.run(&plan.plan, &values, &call);
+            watch
+                .call(&plan, &call, server.gate().until_cut(work))
+                .await
+        })
     }
 
     fn step_now(&self, _step: Step) -> Result<bool> {
@@ -174,7 +239,12 @@ impl<D: Driver> super::Transaction for Transaction<D> {
     }
 
     fn step(&self, step: Step) -> Pending<()> {
-        let engine = self.engine.clone();
-        Box::pin(async move { engine.step(step).await })
+        let (engine, server, watch) =
+            (self.engine.clone(), self.server.clone(), self.watch.clone());
+        Box::pin(async move {
+            let result = server.gate().until_cut(engine.step(step)).await;
+            watch.note_step(step, &result);
+            result
+        })
     }
 }

@@ -1,6 +1,8 @@
 //! Databases: statements in, rows out. Knows nothing of Better Auth or of JavaScript.
 
+mod call;
 mod cells;
+mod connections;
 mod fit;
 pub mod gate;
 pub mod mysql;
@@ -10,6 +12,8 @@ pub mod sqlite;
 mod statement;
 mod step;
 
-pub use gate::InFlight;
+pub use call::Call;
+pub use connections::Connections;
+pub use gate::{Drained, InFlight};
 pub use statement::{Access, Column, Keep, Parameter, Program, Role, Rows, Statement};
 pub use step::Step;

@@ -159,4 +159,33 @@ pub enum Program {
         write: Statement,
         read: Option<Statement>,
     },
+    /// In one transaction: `lock` gives the keys of rows that nobody else has locked; `delete`
+    /// finds them, as a list, in the slot after the values of the call.
+    LockThenDelete {
+        lock: Statement,
+        delete: Statement,
+    },
+}
+
+impl Program {
+    /// In the order they run.
+    pub fn statements(&self) -> impl Iterator<Item = &Statement> {
+        let listed: [Option<&Statement>; 3] = match self {
+            Self::One(one) => [Some(one), None, None],
+            Self::InsertThenRead { insert, read } => [Some(insert), Some(read), None],
+            Self::MakeIdThenInsert {
+                make_id,
+                insert,
+                read,
+            } => [Some(make_id), Some(insert), Some(read)],
+            Self::WriteThenRead { write, read } => [Some(write), Some(read), None],
+            Self::ChooseThenWrite {
+                choose,
+                write,
+                read,
+            } => [Some(choose), Some(write), read.as_ref()],
+            Self::LockThenDelete { lock, delete } => [Some(lock), Some(delete), None],
+        };
+        listed.into_iter().flatten()
+    }
 }

@@ -1,8 +1,9 @@
 //! What keeps a database in good order beside an application that uses it.
 //!
-//! Each module answers one question by what a `Site` gives: text in, text out. What differs from
+//! `alone` is the lock of who works in the background. Each of the others answers one question by what a `Site` gives: text in, text out. What differs from
 //! engine to engine is in `statistics`, a file per engine. Nothing here knows JavaScript.
 
+pub mod alone;
 mod diagnosis;
 mod hashes;
 mod statistics;

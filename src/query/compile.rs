@@ -5,8 +5,8 @@ use super::operation::{Operation, Select};
 use super::search;
 use crate::engine::{Access, Column, Keep, Program, Statement};
 use crate::sql::{
-    Builder, Clause, Dialect, Field, FirstMatch, Join, JoinedRows, NewId, Operator, Term, Write,
-    comparison, filter,
+    Builder, Clause, Dialect, Field, FirstMatch, Join, JoinedRows, NewId, Operator, SkipsLocked,
+    Term, Write, comparison, filter,
 };
 use crate::value::Kind;
 
@@ -48,6 +48,9 @@ pub fn compile(dialect: &dyn Dialect, operation: &Operation) -> Program {
             Program::One(write(dialect, "delete", table, Keep::Changes, &[], |sql| {
                 delete(sql, table, filter)
             }))
+        }
+        Operation::DeleteUnlocked { table, key, filter } => {
+            compile_delete_unlocked(dialect, table, key, filter)
         }
         Operation::ConsumeOne {
             table,
@@ -300,6 +303,79 @@ fn compile_update(
         read: Some(read_row(dialect, operation, table, returning, |sql| {
             equals_key(sql, table, key, key_slot);
         })),
+    }
+}
+
+/// Aliases in a delete of chosen rows.
+const CHOSEN: &str = "chosen";
+const GONE: &str = "gone";
+
+fn compile_delete_unlocked(
+    dialect: &dyn Dialect,
+    table: &str,
+    key: &str,
+    clauses: &[Clause],
+) -> Program {
+    let operation = "cleanup";
+    let delete_where = |restrict: &dyn Fn(&mut Builder)| {
+        write(dialect, operation, table, Keep::Changes, &[], |sql| {
+            sql.sql("DELETE FROM ").table(table);
+            restrict(sql);
+        })
+    };
+    let lock = |sql: &mut Builder| {
+        sql.sql(" FROM ").table(table);
+        filter(sql, table, "", clauses, 0);
+        sql.sql(" FOR UPDATE SKIP LOCKED");
+    };
+    match dialect.skips_locked() {
+        SkipsLocked::Never => Program::One(delete_where(&|sql| {
+            filter(sql, table, "", clauses, 0);
+        })),
+        SkipsLocked::Inside => Program::One(delete_where(&|sql| {
+            sql.sql(" WHERE ").name(key).sql(" IN (SELECT ").name(key);
+            lock(sql);
+            sql.sql(")");
+        })),
+        SkipsLocked::Before => {
+            let mut sql = Builder::new(dialect);
+            let keys = [Field {
+                column: key.to_owned(),
+                kind: Kind::Id,
+            }];
+            sql.sql("SELECT ");
+            selected(&mut sql, "", table, &keys);
+            lock(&mut sql);
+            let columns = scalars(&keys);
+            let among = Clause {
+                column: key.to_owned(),
+                kind: Kind::Id,
+                operator: Operator::In,
+                or: false,
+                insensitive: false,
+                null: false,
+                unique: true,
+            };
+            // Found by its key whatever the optimizer thinks of a small table: a scan would wait
+            // for rows that others have locked.
+            let delete = write(dialect, operation, table, Keep::Changes, &[], |sql| {
+                sql.sql("DELETE ").name(GONE).sql(" FROM (SELECT ");
+                sql.name(key).sql(" FROM ").table(table);
+                filter(sql, table, "", std::slice::from_ref(&among), clauses.len());
+                // With a limit, it is no part of the rest.
+                sql.sql(" LIMIT 65535) AS ").name(CHOSEN);
+                sql.sql(" STRAIGHT_JOIN ")
+                    .table(table)
+                    .sql(" AS ")
+                    .name(GONE);
+                sql.sql(" FORCE INDEX (PRIMARY) ON ").column(GONE, key);
+                sql.sql(" = ").column(CHOSEN, key);
+            });
+            Program::LockThenDelete {
+                lock: finish(sql, operation, table, Access::Write, Keep::All, columns),
+                delete,
+            }
+        }
     }
 }
 

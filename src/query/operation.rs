@@ -41,6 +41,12 @@ pub enum Operation {
     },
     /// Deletes every match, returns how many. Values: filter.
     Delete { table: String, filter: Vec<Clause> },
+    /// As `Delete`, but for rows that somebody else has locked, for which it does not wait.
+    DeleteUnlocked {
+        table: String,
+        key: String,
+        filter: Vec<Clause>,
+    },
     /// Deletes at most one match and returns it. Values: filter.
     ConsumeOne {
         table: String,
@@ -72,6 +78,7 @@ impl Operation {
             Self::Update { .. } => "update",
             Self::UpdateMany { .. } => "updateMany",
             Self::Delete { .. } => "delete",
+            Self::DeleteUnlocked { .. } => "cleanup",
             Self::ConsumeOne { .. } => "consumeOne",
             Self::IncrementOne { .. } => "incrementOne",
             Self::SearchUsers(_) => "searchUsers",
@@ -98,6 +105,7 @@ impl Operation {
             | Self::Update { table, .. }
             | Self::UpdateMany { table, .. }
             | Self::Delete { table, .. }
+            | Self::DeleteUnlocked { table, .. }
             | Self::ConsumeOne { table, .. }
             | Self::IncrementOne { table, .. }
             | Self::SearchUsers(Search { table, .. }) => (table, &[][..]),

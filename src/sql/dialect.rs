@@ -37,6 +37,11 @@ pub trait Dialect: Send + Sync {
         FirstMatch::Subquery("")
     }
 
+    /// How a delete passes over rows that somebody else has locked.
+    fn skips_locked(&self) -> SkipsLocked {
+        SkipsLocked::Never
+    }
+
     /// How a new row gets the id that the application leaves to the database.
     fn new_id(&self, _table: &str, _key: &str) -> NewId {
         NewId::Returned
@@ -353,6 +358,16 @@ pub enum FirstMatch {
     Subquery(&'static str),
     /// The write itself takes a LIMIT.
     Limit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkipsLocked {
+    /// There are no locks on rows, or it waits for them.
+    Never,
+    /// Its keys are locked and selected inside of it.
+    Inside,
+    /// Its keys are locked by a statement before it.
+    Before,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

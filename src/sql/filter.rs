@@ -36,6 +36,8 @@ pub enum Operator {
     Lte,
     Gt,
     Gte,
+    /// After the value in the order that sorting by the column has.
+    After,
     In,
     NotIn,
     Contains,
@@ -102,6 +104,7 @@ pub fn comparison(sql: &mut Builder, term: Term) {
     match term.clause.operator {
         Operator::Eq if term.clause.null => null_test(sql, term, " IS NULL"),
         Operator::Ne if term.clause.null => null_test(sql, term, " IS NOT NULL"),
+        Operator::After => after(sql, term),
         Operator::Eq if folded => dialect.folded_equals(sql, term),
         Operator::Ne if folded => folded_differs(sql, term),
         Operator::Eq if text => dialect.text_equals(sql, term),
@@ -135,6 +138,14 @@ fn binary(sql: &mut Builder, term: Term, operator: &str) {
         sql.sql(operator);
         dialect.compared(sql, term);
     }
+}
+
+/// Compared as the column itself compares, whatever its collation, so that its index serves.
+fn after(sql: &mut Builder, term: Term) {
+    let dialect = sql.dialect;
+    term.column(sql);
+    sql.sql(" > ");
+    dialect.compared(sql, term);
 }
 
 fn folded_differs(sql: &mut Builder, term: Term) {

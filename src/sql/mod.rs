@@ -11,7 +11,8 @@ mod sqlite;
 
 pub use builder::Builder;
 pub use dialect::{
-    ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Quoting, Verdict, Write, touch_trigger,
+    ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Quoting, SkipsLocked, Verdict, Write,
+    touch_trigger,
 };
 pub use filter::{Clause, Operator, Term, comparison, filter};
 pub use mysql::MySql;

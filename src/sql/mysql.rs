@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::dialect::{
-    ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Piece, Quoting, Verdict, Write,
-    quote_with, regular, touch_trigger,
+    ColumnUse, Dialect, FirstMatch, JoinedRows, Key, NewId, Piece, Quoting, SkipsLocked, Verdict,
+    Write, quote_with, regular, touch_trigger,
 };
 use super::{Builder, Field, Literal, SearchIndex, SearchPart, Term};
 use crate::engine::Role;
@@ -20,6 +20,8 @@ use crate::value::{IdKind, Kind};
 #[derive(Debug, Default)]
 pub struct MySql {
     pub mariadb: bool,
+    /// Whether it knows SKIP LOCKED: MySQL from 8.0.1, MariaDB from 10.6.
+    pub skips_locked: bool,
     /// By table, as operations name it, and column, in lower case: columns differ in more than it.
     pub tables: HashMap<String, HashMap<String, ColumnType>>,
 }
@@ -126,6 +128,15 @@ impl Dialect for MySql {
     /// A subquery may not read the table that the statement writes.
     fn first_match(&self) -> FirstMatch {
         FirstMatch::Limit
+    }
+
+    /// A subquery may not read the table that the statement writes.
+    fn skips_locked(&self) -> SkipsLocked {
+        if self.skips_locked {
+            SkipsLocked::Before
+        } else {
+            SkipsLocked::Never
+        }
     }
 
     fn new_id(&self, table: &str, key: &str) -> NewId {

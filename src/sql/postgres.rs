@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::dialect::{
-    ColumnUse, Dialect, FirstMatch, JoinedRows, Piece, Quoting, Verdict, regular, touch_trigger,
+    ColumnUse, Dialect, FirstMatch, JoinedRows, Piece, Quoting, SkipsLocked, Verdict, regular,
+    touch_trigger,
 };
 use super::{Builder, Field, SearchIndex, SearchPart, Term};
 use crate::engine::Role;
@@ -112,6 +113,10 @@ impl Dialect for Postgres {
     /// although the row no longer matches.
     fn first_match(&self) -> FirstMatch {
         FirstMatch::Subquery(" FOR UPDATE")
+    }
+
+    fn skips_locked(&self) -> SkipsLocked {
+        SkipsLocked::Inside
     }
 
     fn assigned(&self, sql: &mut Builder, table: &str, field: &Field, slot: usize) {

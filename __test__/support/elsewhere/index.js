@@ -47,8 +47,11 @@ function elsewhere(there, tell, stop) {
     if ("said" in message) conversation.emit("said", message.said);
     else outcome = message;
   });
-  const exit = once(there, "exit").then(([code]) => {
+  /** @type {string | null} */
+  let signal = null;
+  const exit = once(there, "exit").then(([code, by = null]) => {
     conversation.emit("over");
+    signal = by;
     return code;
   });
   // Nobody may be waiting for it.
@@ -73,6 +76,11 @@ function elsewhere(there, tell, stop) {
       if (outcome?.error) throw Object.assign(new Error(), outcome.error);
       if (code === 0 && outcome) return outcome.result;
       throw new Error(`it ended with exit code ${code}, ${outcome ? "after" : "before"} its task`);
+    },
+    /** How the process ended: its exit code, or the signal that ended it. */
+    async ended() {
+      const code = await exit;
+      return { code, signal };
     },
     /** Ends it at once. */
     async stop() {

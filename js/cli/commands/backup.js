@@ -15,15 +15,17 @@ it its name when it is whole. For servers, docs/backup.md shows their own tools.
     const interrupted = new AbortController();
     const stop = () => interrupted.abort(new Error("the backup was interrupted; nothing of it is left"));
     process.once("SIGINT", stop);
-    const bar = output.bar("copying");
+    const bars = output.bars();
     try {
       const { signal } = interrupted;
-      const done = await database.backup(path, { overwrite, signal, onProgress: bar.show });
-      bar.clear();
+      const onProgress = (/** @type {{ copied: number, total: number }} */ { copied, total }) =>
+        bars.show("pages copied", copied, total);
+      const done = await database.backup(path, { overwrite, signal, onProgress });
+      bars.end();
       output.answer({ path, ...done }, () => output.good(`${title} copied to ${path}, ${done.pages} pages, and checked.`));
       return 0;
     } finally {
-      bar.clear();
+      bars.end();
       process.removeListener("SIGINT", stop);
     }
   },

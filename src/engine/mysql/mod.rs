@@ -46,6 +46,8 @@ pub struct Connection {
 /// What statements depend on besides the tables.
 pub struct Facts {
     pub mariadb: bool,
+    /// Whether it knows SKIP LOCKED.
+    pub skips_locked: bool,
 }
 
 impl MySql {
@@ -147,7 +149,7 @@ fn session(statement_timeout: Duration) -> String {
     }
     sql.push_str(
         "; SELECT VERSION() LIKE '%MariaDB%', @@lower_case_table_names <> 0, \
-         @@innodb_rollback_on_timeout",
+         @@innodb_rollback_on_timeout, VERSION()",
     );
     sql
 }
@@ -168,12 +170,16 @@ impl Driver for MySql {
         let mut raw = self.reach().await.map_err(unreachable)?;
         let session = sqlx::raw_sql(AssertSqlSafe(self.session.as_str()));
         let rows = raw.fetch_all(session).await.map_err(unreachable)?;
-        let is_set = |index| -> sqlx::Result<bool> {
+        let told = |index| -> sqlx::Result<String> {
             let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-            Ok(text(row, index)? == "1")
+            text(row, index)
         };
+        let is_set = |index| -> sqlx::Result<bool> { Ok(told(index)? == "1") };
+        let mariadb = is_set(0).map_err(unreachable)?;
+        let version = told(3).map_err(unreachable)?;
         let facts = Facts {
-            mariadb: is_set(0).map_err(unreachable)?,
+            mariadb,
+            skips_locked: skips_locked(mariadb, &version),
         };
         Ok(Connection {
             raw,
@@ -406,6 +412,20 @@ fn qualified(table: &str) -> (Option<&str>, &str) {
     }
 }
 
+/// Whether a server of that version knows SKIP LOCKED. Some of MariaDB's put `5.5.5-` before it.
+fn skips_locked(mariadb: bool, version: &str) -> bool {
+    let version = version.strip_prefix("5.5.5-").unwrap_or(version);
+    let mut numbers = version.split(|character: char| !character.is_ascii_digit());
+    let mut next = || -> u32 {
+        numbers
+            .next()
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0)
+    };
+    let version = (next(), next(), next());
+    version >= if mariadb { (10, 6, 0) } else { (8, 0, 1) }
+}
+
 /// A cell of the catalogue, whatever type the server takes it for.
 fn text(row: &MySqlRow, index: usize) -> sqlx::Result<String> {
     row.try_get_unchecked(index)
@@ -420,6 +440,16 @@ mod tests {
         let told = r"concat(_utf8mb4\'it\\\'s \',uuid(),_utf8mb4\'a\\\\b\')";
         let expected = r"concat(_utf8mb4'it\'s ',uuid(),_utf8mb4'a\\b')";
         assert_eq!(unescaped(told), expected);
+    }
+
+    #[test]
+    fn only_newer_servers_skip_locked_rows() {
+        assert!(skips_locked(false, "8.0.36-0ubuntu0.22.04.1"));
+        assert!(skips_locked(false, "9.7.0"));
+        assert!(!skips_locked(false, "5.7.44-log"));
+        assert!(skips_locked(true, "5.5.5-10.11.6-MariaDB-0+deb12u1"));
+        assert!(skips_locked(true, "11.8.2-MariaDB"));
+        assert!(!skips_locked(true, "10.5.22-MariaDB"));
     }
 
     #[test]

@@ -29,9 +29,10 @@ pub use transaction::Transaction;
 use self::backoff::Backoff;
 use self::pool::{Lease, Pool};
 use self::replicas::Replicas;
-use super::gate::{Gate, InFlight};
-use super::{Access, Program, Rows, Statement};
+use super::gate::{Drained, Gate, InFlight};
+use super::{Access, Call, Connections, Program, Rows, Statement};
 use crate::error::Result;
+use crate::events::Events;
 use crate::value::Value;
 
 /// The server's own limit comes first and says more; this one is for servers that do not answer.
@@ -52,8 +53,8 @@ pub struct Server<D: Driver> {
 
 impl<D: Driver> Server<D> {
     /// Connects to nothing yet.
-    pub fn new(config: &Config, driver: impl Fn(&Address) -> D) -> Self {
-        let pool = |address, limits| Pool::new(Arc::new(driver(address)), limits);
+    pub fn new(config: &Config, events: &Events, driver: impl Fn(&Address) -> D) -> Self {
+        let pool = |address, limits| Pool::new(Arc::new(driver(address)), limits, events.clone());
         let of_replica = |address| pool(address, config.limits().of_replica());
         let replicas = config.replicas.iter().map(of_replica).collect();
         Self {
@@ -80,30 +81,31 @@ impl<D: Driver> Server<D> {
         _in_flight: InFlight,
         plan: &Plan<D>,
         values: &[Value],
+        call: &Call,
     ) -> Result<Rows> {
         if plan.access == Access::Write {
-            let result = self.run_on_primary(plan, values).await;
+            let result = self.run_on_primary(plan, values, call).await;
             self.replicas.note_write();
             return result;
         }
         let Some(replica) = self.replicas.choose() else {
-            return self.run_on_primary(plan, values).await;
+            return self.run_on_primary(plan, values, call).await;
         };
         // What is in its way there is not on the primary.
         match self
-            .run_on(replica.pool(), Duration::ZERO, plan, values)
+            .run_on(replica.pool(), Duration::ZERO, plan, values, call)
             .await
         {
             Ok(rows) => Ok(rows),
             Err(error) => {
                 replica.note_failure(&error);
-                self.run_on_primary(plan, values).await
+                self.run_on_primary(plan, values, call).await
             }
         }
     }
 
-    async fn run_on_primary(&self, plan: &Plan<D>, values: &[Value]) -> Result<Rows> {
-        self.run_on(&self.primary, self.patience(), plan, values)
+    async fn run_on_primary(&self, plan: &Plan<D>, values: &[Value], call: &Call) -> Result<Rows> {
+        self.run_on(&self.primary, self.patience(), plan, values, call)
             .await
     }
 
@@ -115,18 +117,20 @@ impl<D: Driver> Server<D> {
         patience: Duration,
         plan: &Plan<D>,
         values: &[Value],
+        call: &Call,
     ) -> Result<Rows> {
         let mut backoff = Backoff::new(patience);
         let mut renewed = false;
         loop {
             let mut lease = pool.lease(plan.operation).await?;
+            call.stops_waiting();
             let failure = match self.attempt(&mut lease, plan, values).await {
                 Ok(rows) => return Ok(rows),
                 Err(failure) => failure,
             };
             if failure.spoils_connection() {
                 lease.spoil();
-                pool.forget_idle();
+                pool.lose(&failure.error);
             }
             drop(lease);
             let again = match failure.fate {
@@ -245,8 +249,11 @@ impl<D: Driver> Server<D> {
     ) -> Result<Rows, Failure> {
         match program {
             Program::One(statement) => Ok(self.execute(lease, statement, values).await?.rows),
-            Program::ChooseThenWrite { .. } if !in_transaction => {
-                self.begin(lease, None, "").await?;
+            Program::ChooseThenWrite { .. } | Program::LockThenDelete { .. } if !in_transaction => {
+                // Locking what others do not have must not lock what lies between.
+                let isolation = matches!(program, Program::LockThenDelete { .. })
+                    .then_some(Isolation::ReadCommitted);
+                self.begin(lease, isolation, "").await?;
                 let result = self.run_steps(lease, program, values, true).await;
                 self.end(lease, result).await
             }
@@ -304,6 +311,14 @@ impl<D: Driver> Server<D> {
                     Some(read) => Ok(self.execute(lease, read, &values).await?.rows),
                     None => Ok(chosen),
                 }
+            }
+            Program::LockThenDelete { lock, delete } => {
+                let keys = self.execute(lease, lock, &values).await?.rows;
+                if keys.is_empty() {
+                    return Ok(vec![Value::Integer(0)]);
+                }
+                values.push(Value::List(keys));
+                Ok(self.execute(lease, delete, &values).await?.rows)
             }
         }
     }
@@ -382,7 +397,7 @@ impl<D: Driver> Server<D> {
             Err(failure) => {
                 if failure.spoils_connection() {
                     lease.spoil();
-                    self.primary.forget_idle();
+                    self.primary.lose(&failure.error);
                 } else {
                     lease.trust();
                 }
@@ -401,11 +416,20 @@ impl<D: Driver> Server<D> {
         self.primary.limits().acquire
     }
 
-    /// Waits for what is in flight, then closes every connection.
-    pub async fn close(&self) -> Result<()> {
-        let _drained = self.gate.drain().await;
+    /// As they are now, those to the primary first.
+    pub fn connections(&self) -> Vec<Connections> {
+        let replicas = self.replicas.pools();
+        let replicas = replicas.map(|pool| pool.connections("replica"));
+        std::iter::once(self.primary.connections("primary"))
+            .chain(replicas)
+            .collect()
+    }
+
+    /// Waits for what is in flight, as long as there is patience, then closes every connection.
+    pub async fn close(&self, patience: Option<Duration>) -> Drained {
+        let drained = self.gate.drain(patience, || {}).await;
         self.primary.close().await;
         self.replicas.close().await;
-        Ok(())
+        drained
     }
 }

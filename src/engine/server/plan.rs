@@ -43,6 +43,14 @@ impl<D: Driver> Plan<D> {
         (*known == knowledge).then(|| program.clone())
     }
 
+    /// The statements of the program; none before it is written.
+    pub fn sql(&self) -> Option<String> {
+        let compiled = self.compiled.read();
+        let (_, program) = compiled.as_ref()?;
+        let texts: Vec<&str> = program.statements().map(|it| &*it.sql).collect();
+        Some(texts.join("; "))
+    }
+
     /// Kept only where every table is known: one that is missing may come.
     pub fn compile(
         &self,

@@ -16,8 +16,10 @@ use parking_lot::Mutex;
 use super::backoff::{Backoff, shortened};
 use super::driver::Driver;
 use super::failure::Failure;
+use crate::engine::Connections;
 use crate::engine::gate::closed;
 use crate::error::{Code, Error, Result};
+use crate::events::{Event, Events};
 
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -69,10 +71,12 @@ pub struct Pool<D: Driver> {
 }
 
 impl<D: Driver> Pool<D> {
-    pub fn new(driver: Arc<D>, limits: Limits) -> Self {
+    pub fn new(driver: Arc<D>, limits: Limits, events: Events) -> Self {
         let manager = Manager {
             driver,
             limits: limits.clone(),
+            history: History::default(),
+            events,
         };
         let connections = managed::Pool::builder(manager)
             .max_size(limits.max)
@@ -145,9 +149,35 @@ impl<D: Driver> Pool<D> {
         }
     }
 
-    /// Closes idle connections: one of them has been found dead, and the others are as old.
-    pub fn forget_idle(&self) {
+    /// A connection has broken. Closes the idle ones, which are as old.
+    pub fn lose(&self, error: &Error) {
+        let manager = self.connections.manager();
+        manager.history.lost.fetch_add(1, Ordering::Relaxed);
+        manager.history.away.store(true, Ordering::Relaxed);
+        manager.events.tell(|| Event::Disconnect {
+            server: manager.driver.name().to_owned(),
+            code: error.code.as_str(),
+            message: error.message.clone(),
+        });
         self.connections.retain(|_, _| false);
+    }
+
+    pub fn connections(&self, role: &'static str) -> Connections {
+        let Status {
+            size, available, ..
+        } = self.connections.status();
+        let history = &self.connections.manager().history;
+        Connections {
+            server: self.driver().name().to_owned(),
+            role,
+            open: size,
+            busy: size.saturating_sub(available),
+            idle: available,
+            waiting: self.waiting(),
+            most: self.limits.max,
+            opened: history.opened.load(Ordering::Relaxed),
+            lost: history.lost.load(Ordering::Relaxed),
+        }
     }
 
     /// Waits for nothing: what is lent is closed when it comes back.
@@ -236,6 +266,17 @@ async fn maintain<D: Driver>(pool: &managed::Pool<Manager<D>>, limits: &Limits) 
 pub struct Manager<D> {
     driver: Arc<D>,
     limits: Limits,
+    history: History,
+    events: Events,
+}
+
+/// What has become of the connections so far.
+#[derive(Default)]
+struct History {
+    opened: AtomicU64,
+    lost: AtomicU64,
+    /// Whether the last thing known of the server is that it was away.
+    away: AtomicBool,
 }
 
 /// A connection and how long it may be used.
@@ -262,8 +303,27 @@ impl<D: Driver> managed::Manager for Manager<D> {
     type Error = Failure;
 
     async fn create(&self) -> Result<Self::Type, Failure> {
-        let raw = self.driver.connect().await?;
+        let begun = Instant::now();
+        let connected = self.driver.connect().await;
+        let raw = connected.inspect_err(|_| self.history.away.store(true, Ordering::Relaxed))?;
         let now = Instant::now();
+        self.history.opened.fetch_add(1, Ordering::Relaxed);
+        let again = self.history.away.swap(false, Ordering::Relaxed);
+        self.events.tell(|| {
+            let server = self.driver.name().to_owned();
+            let duration_ms = (now - begun).as_secs_f64() * 1e3;
+            if again {
+                Event::Reconnect {
+                    server,
+                    duration_ms,
+                }
+            } else {
+                Event::Connect {
+                    server,
+                    duration_ms,
+                }
+            }
+        });
         let lifetime = self.limits.lifetime;
         Ok(Pooled {
             raw,

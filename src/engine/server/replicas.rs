@@ -62,6 +62,10 @@ impl<D: Driver> Replicas<D> {
         last_write.is_some_and(|written| written.elapsed() < self.primary_after_write)
     }
 
+    pub fn pools(&self) -> impl Iterator<Item = &Pool<D>> {
+        self.replicas.iter().map(|replica| &replica.pool)
+    }
+
     pub async fn close(&self) {
         for replica in &self.replicas {
             replica.pool.close().await;

@@ -6,7 +6,8 @@
 //! With an isolation level of its own, a transaction begins with its first statement.
 
 use std::mem::replace;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::Mutex;
 
@@ -15,8 +16,8 @@ use super::driver::{Driver, Isolation};
 use super::failure::{Failure, Fate};
 use super::plan::Plan;
 use super::pool::Lease;
-use crate::engine::gate::InFlight;
-use crate::engine::{Access, Rows, Step};
+use crate::engine::gate::{BY_CLOSE, Cut, InFlight};
+use crate::engine::{Access, Call, Rows, Step};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
 
@@ -61,25 +62,33 @@ const BY_LOSS: &str =
     "the connection of the transaction was lost, and the server has rolled it back";
 
 impl<D: Driver> Transaction<D> {
-    pub fn new(server: Arc<Server<D>>, isolation: Option<Isolation>, in_flight: InFlight) -> Self {
-        Self {
-            server,
-            isolation,
-            state: Mutex::new(State::Waiting {
-                savepoints: Vec::new(),
-                in_flight,
-            }),
-        }
+    pub fn new(
+        server: Arc<Server<D>>,
+        isolation: Option<Isolation>,
+        mut in_flight: InFlight,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|this: &Weak<Self>| {
+            in_flight.cut_by(this.clone());
+            Self {
+                server,
+                isolation,
+                state: Mutex::new(State::Waiting {
+                    savepoints: Vec::new(),
+                    in_flight,
+                }),
+            }
+        })
     }
 
-    pub async fn run(&self, plan: &Plan<D>, values: &[Value]) -> Result<Rows> {
+    pub async fn run(&self, plan: &Plan<D>, values: &[Value], call: &Call) -> Result<Rows> {
         let mut state = self.state.lock().await;
         if let State::Waiting { .. } = *state {
             if plan.access == Access::Read && self.isolation.is_none() {
-                return self.server.run_on_primary(plan, values).await;
+                return self.server.run_on_primary(plan, values, call).await;
             }
             self.begin(&mut state).await?;
         }
+        call.stops_waiting();
         let mut result = self.run_in(&mut state, plan, values).await;
         if matches!(&result, Err(failure) if failure.fate == Fate::Outdated) {
             result = self.run_in(&mut state, plan, values).await;
@@ -142,7 +151,7 @@ impl<D: Driver> Transaction<D> {
                 return Ok(lease);
             };
             if failure.spoils_connection() {
-                server.primary.forget_idle();
+                server.primary.lose(&failure.error);
             }
             if failure.fate != Fate::Turned || replace(&mut renewed, true) {
                 return Err(failure.error);
@@ -179,7 +188,7 @@ impl<D: Driver> Transaction<D> {
     /// After a statement that failed: either the transaction goes on without it, or it has ended.
     async fn recover(&self, state: &mut State<D>, failure: &Failure) {
         if failure.spoils_connection() {
-            self.lose(state);
+            self.lose(state, failure);
             return;
         }
         if failure.ends_transaction() {
@@ -202,7 +211,7 @@ impl<D: Driver> Transaction<D> {
             .await;
         match undone {
             Ok(()) => *guard = Guard::Fresh,
-            Err(_) => self.lose(state),
+            Err(failure) => self.lose(state, &failure),
         }
     }
 
@@ -224,10 +233,10 @@ impl<D: Driver> Transaction<D> {
         *state = State::Ended(BY_SERVER);
     }
 
-    fn lose(&self, state: &mut State<D>) {
+    fn lose(&self, state: &mut State<D>, failure: &Failure) {
         // The lease is still distrusted: dropping it closes the connection.
         *state = State::Ended(BY_LOSS);
-        self.server.primary.forget_idle();
+        self.server.primary.lose(&failure.error);
     }
 
     async fn step_in(&self, state: &mut State<D>, step: Step) -> Result<()> {
@@ -254,7 +263,7 @@ impl<D: Driver> Transaction<D> {
                 Ok(())
             }
             Err(failure) if failure.spoils_connection() => {
-                self.lose(state);
+                self.lose(state, &failure);
                 Err(failure.error)
             }
             Err(failure) => {
@@ -265,6 +274,15 @@ impl<D: Driver> Transaction<D> {
                 Err(failure.error)
             }
         }
+    }
+}
+
+impl<D: Driver> Cut for Transaction<D> {
+    /// The lease of an open transaction is distrusted: its connection is closed.
+    fn cut(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            *self.state.lock().await = State::Ended(BY_CLOSE);
+        })
     }
 }
 

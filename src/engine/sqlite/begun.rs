@@ -9,7 +9,7 @@ use super::lanes::Lanes;
 use super::off_thread;
 use super::turn::Permit;
 use crate::engine::gate::closed;
-use crate::engine::{Access, Rows, Statement, Step};
+use crate::engine::{Access, Call, Rows, Statement, Step};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
 
@@ -86,10 +86,12 @@ impl Begun {
         self: &Arc<Self>,
         statement: Arc<Statement>,
         values: Vec<Value>,
+        call: &Arc<Call>,
     ) -> Result<Rows> {
-        let transaction = self.clone();
+        let (transaction, call) = (self.clone(), call.clone());
         off_thread(move || {
             let mut lane = transaction.lanes.writing()?;
+            call.stops_waiting();
             transaction.connection(&mut lane)?.run(&statement, &values)
         })
         .await

@@ -1,7 +1,7 @@
 //! One SQLite connection: how it is set up, and how a statement runs on it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::OpenFlags;
@@ -20,8 +20,9 @@ use crate::value::Value;
 const INLINE_STEPS: u32 = 50_000;
 const STEPS_PER_CHECK: u32 = 1_000;
 
-/// A statement that took this long is wide from then on; one that takes less than half is not.
-const WIDE: Duration = Duration::from_millis(2);
+/// A statement that took this long on the caller's thread is wide from then on; one that takes less
+/// than half of it elsewhere is not.
+pub const WIDE: Duration = Duration::from_millis(2);
 
 /// Distinct statements kept prepared. Every shape of operation is one, and an application has a
 /// few dozen.
@@ -74,11 +75,17 @@ impl Budget {
 }
 
 impl Connection {
-    pub fn open(config: &Config, log: &Arc<Log>) -> Result<Self> {
-        Self::open_raw(config, log).map_err(|error| error::from_open(&error, config))
+    /// Its statements stop when `interrupted` is set.
+    pub fn open(config: &Config, log: &Arc<Log>, interrupted: &Arc<AtomicBool>) -> Result<Self> {
+        Self::open_raw(config, log, interrupted.clone())
+            .map_err(|error| error::from_open(&error, config))
     }
 
-    fn open_raw(config: &Config, log: &Arc<Log>) -> rusqlite::Result<Self> {
+    fn open_raw(
+        config: &Config,
+        log: &Arc<Log>,
+        interrupted: Arc<AtomicBool>,
+    ) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -91,7 +98,8 @@ impl Connection {
 
         let budget = Arc::new(Budget(AtomicU32::new(Budget::UNLIMITED)));
         let spending = budget.clone();
-        raw.progress_handler(STEPS_PER_CHECK as i32, Some(move || spending.spend()))?;
+        let stops = move || spending.spend() || interrupted.load(Ordering::Relaxed);
+        raw.progress_handler(STEPS_PER_CHECK as i32, Some(stops))?;
         let log = log.watch(&raw);
         Ok(Self {
             raw,
@@ -126,7 +134,9 @@ impl Connection {
         copied().map_err(|error| error::from_control(&error, "a backup"))
     }
 
-    /// Runs where it may not wait. Notes whether the statement is one to keep off this thread.
+    /// Runs where it may not wait. Whoever calls it sees how long that takes, and so whether the
+    /// statement is one to keep off this thread: looking at the clock here too would cost a
+    /// hundredth of a short call.
     pub fn run_now(
         &mut self,
         statement: &Statement,
@@ -134,12 +144,7 @@ impl Connection {
         patience: Patience,
     ) -> Result<Ran> {
         self.be(patience)?;
-        let started = Instant::now();
-        let result = self.execute(statement, values);
-        if started.elapsed() >= WIDE {
-            statement.set_wide(true);
-        }
-        match result {
+        match self.execute(statement, values) {
             Ok(rows) => Ok(Ran::Rows(rows)),
             Err(Failure::Sqlite(error)) if error::would_wait(&error) => Ok(Ran::WouldWait),
             Err(failure) => Err(failure.explain(statement)),

@@ -1,6 +1,8 @@
 //! The open connections of one adapter and who may use which; see the engine's description.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
@@ -13,12 +15,15 @@ use super::off_thread;
 use super::turn::{Permit, Turn};
 use super::waiting::Waiting;
 use crate::engine::gate::closed;
-use crate::engine::{Access, Rows, Statement};
+use crate::engine::{Access, Call, Connections, Rows, Statement};
 use crate::error::Result;
 use crate::value::Value;
 
 /// Scans that may run at the same time.
 const READERS: usize = 4;
+
+/// How long a connection is waited for that has been cut off, until it is left to its thread.
+const LETTING_GO: Duration = Duration::from_secs(1);
 
 pub struct Lanes {
     config: Config,
@@ -30,6 +35,9 @@ pub struct Lanes {
     turn: Arc<Turn>,
     waiting: Waiting,
     log: Arc<Log>,
+    /// Whether statements stop, wherever they are.
+    interrupted: Arc<AtomicBool>,
+    opened: AtomicU64,
     runtime: Handle,
 }
 
@@ -39,8 +47,8 @@ pub type Lane = Mutex<Option<Connection>>;
 impl Lanes {
     /// Blocks; runs on a thread of the runtime.
     pub fn open(config: Config) -> Result<Self> {
-        let log = Arc::default();
-        let main = Connection::open(&config, &log)?;
+        let (log, interrupted) = (Arc::default(), Arc::default());
+        let main = Connection::open(&config, &log, &interrupted)?;
         let turn = match &config.location {
             Location::Memory => Turn::new(),
             Location::File(path) => Turn::of_file(path),
@@ -54,6 +62,8 @@ impl Lanes {
             turn,
             waiting: Waiting::default(),
             log,
+            interrupted,
+            opened: AtomicU64::new(1),
             runtime: Handle::current(),
         })
     }
@@ -90,12 +100,23 @@ impl Lanes {
         self: &Arc<Self>,
         statement: Arc<Statement>,
         values: Vec<Value>,
+        call: &Arc<Call>,
     ) -> Result<Rows> {
         if self.config.is_memory() {
-            return self.write(statement, values).await;
+            return self.write(statement, values, call).await;
         }
-        self.with_reader(move |connection| connection.run(&statement, &values))
-            .await
+        let call = call.clone();
+        self.with_reader(move |connection| {
+            call.stops_waiting();
+            connection.run(&statement, &values)
+        })
+        .await
+    }
+
+    fn open_connection(&self) -> Result<Connection> {
+        let connection = Connection::open(&self.config, &self.log, &self.interrupted)?;
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(connection)
     }
 
     /// Lends a connection that does not write to `work`, off this thread.
@@ -107,10 +128,12 @@ impl Lanes {
         let lanes = self.clone();
         off_thread(move || {
             let idle = lanes.readers.lock().pop();
-            let open = || Connection::open(&lanes.config, &lanes.log);
-            let mut connection = idle.map_or_else(open, Ok)?;
+            let mut connection = idle.map_or_else(|| lanes.open_connection(), Ok)?;
             let result = work(&mut connection);
-            lanes.readers.lock().push(connection);
+            // Closed in the meantime: nobody waited for this.
+            if !lanes.reader_slots.is_closed() {
+                lanes.readers.lock().push(connection);
+            }
             result
         })
         .await
@@ -131,8 +154,9 @@ impl Lanes {
         self: &Arc<Self>,
         statement: Arc<Statement>,
         values: Vec<Value>,
+        call: &Arc<Call>,
     ) -> Result<Rows> {
-        let (answer, unserved) = self.waiting.add(statement, values);
+        let (answer, unserved) = self.waiting.add(statement, values, call.clone());
         if unserved {
             self.runtime.spawn(self.clone().serve_waiting());
         }
@@ -194,7 +218,7 @@ impl Lanes {
     pub fn writing(&self) -> Result<MutexGuard<'_, Option<Connection>>> {
         let mut lane = self.writing_lane().lock();
         if lane.is_none() && !self.config.is_memory() && !self.reader_slots.is_closed() {
-            *lane = Some(Connection::open(&self.config, &self.log)?);
+            *lane = Some(self.open_connection()?);
         }
         Ok(lane)
     }
@@ -247,6 +271,43 @@ impl Lanes {
         });
     }
 
+    pub fn connections(&self, server: String) -> Connections {
+        let idle_readers = self.readers.lock().len();
+        let reading = READERS.saturating_sub(self.reader_slots.available_permits());
+        let is_open = |lane: &Lane| lane.try_lock().is_none_or(|lane| lane.is_some());
+        let open = usize::from(is_open(&self.main)) + usize::from(is_open(&self.writer));
+        let open = open + idle_readers + reading;
+        let busy = (reading + usize::from(self.turn.is_taken())).min(open);
+        Connections {
+            open,
+            busy,
+            idle: open - busy,
+            waiting: self.waiting.len() + self.turn.waiting(),
+            opened: self.opened.load(Ordering::Relaxed),
+            ..Self::no_connections(server)
+        }
+    }
+
+    /// Those of a database that nothing has opened yet.
+    pub fn no_connections(server: String) -> Connections {
+        Connections {
+            server,
+            role: "file",
+            open: 0,
+            busy: 0,
+            idle: 0,
+            waiting: 0,
+            most: READERS + 2,
+            opened: 0,
+            lost: 0,
+        }
+    }
+
+    /// Has statements stop, wherever they are.
+    pub fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+    }
+
     /// Waits for a check-point that is running, then closes every connection; the last one moves
     /// the log into the file.
     pub async fn close(self: &Arc<Self>) -> Result<()> {
@@ -255,8 +316,11 @@ impl Lanes {
         let lanes = self.clone();
         off_thread(move || {
             lanes.readers.lock().clear();
-            lanes.writer.lock().take();
-            lanes.main.lock().take();
+            for lane in [&lanes.writer, &lanes.main] {
+                if let Some(mut lane) = lane.try_lock_for(LETTING_GO) {
+                    lane.take();
+                }
+            }
             Ok(())
         })
         .await

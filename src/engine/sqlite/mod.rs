@@ -28,36 +28,40 @@ mod waiting;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 pub use backup::Backup;
-pub use config::{Config, Options};
-pub use connection::Connection;
+pub use config::{Config, Location, Options};
+pub use connection::{Connection, WIDE};
 pub use error::from_control;
 pub use fold::FOLD;
 pub use transaction::Transaction;
 
 use self::lanes::Lanes;
 use super::gate::Gate;
-use super::{Access, InFlight, Rows, Statement};
+use super::{Access, Call, Connections, Drained, InFlight, Rows, Statement};
 use crate::error::{Code, Error, Result};
+use crate::events::{Event, Events};
 use crate::value::Value;
 
 pub struct Sqlite {
     config: Config,
     lanes: OnceCell<Arc<Lanes>>,
     gate: Gate,
+    events: Events,
 }
 
 impl Sqlite {
     /// Opens nothing yet; the first operation does.
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, events: Events) -> Self {
         Self {
             config,
             lanes: OnceCell::new(),
             gate: Gate::default(),
+            events,
         }
     }
 
@@ -78,16 +82,22 @@ impl Sqlite {
         _in_flight: InFlight,
         statement: Arc<Statement>,
         values: Vec<Value>,
+        call: &Arc<Call>,
     ) -> Result<Rows> {
-        self.run_in_flight(statement, values).await
+        self.run_in_flight(statement, values, call).await
     }
 
     /// As `run`, for what is in flight as part of something else.
-    async fn run_in_flight(&self, statement: Arc<Statement>, values: Vec<Value>) -> Result<Rows> {
+    async fn run_in_flight(
+        &self,
+        statement: Arc<Statement>,
+        values: Vec<Value>,
+        call: &Arc<Call>,
+    ) -> Result<Rows> {
         let lanes = self.lanes().await?;
         match statement.access {
-            Access::Read => lanes.read(statement, values).await,
-            Access::Write => lanes.write(statement, values).await,
+            Access::Read => lanes.read(statement, values, call).await,
+            Access::Write => lanes.write(statement, values, call).await,
         }
     }
 
@@ -157,13 +167,48 @@ impl Sqlite {
         &self.gate
     }
 
-    /// Waits for what is in flight, then closes every connection.
-    pub async fn close(&self) -> Result<()> {
-        let _drained = self.gate.drain().await;
-        match self.lanes.get() {
-            Some(lanes) => lanes.close().await,
-            None => Ok(()),
+    /// The version of SQLite, from a connection that works.
+    pub async fn version(&self, _in_flight: InFlight) -> Result<String> {
+        let ask = |connection: &mut Connection| {
+            let asked = connection.query("SELECT sqlite_version()", &[]);
+            asked.map(|(_, cells)| cells)
+        };
+        match self.lanes().await?.with_looker(ask).await?.pop() {
+            Some(Value::Text(version)) => Ok(version),
+            _ => Err(Error::new(Code::Internal, "SQLite has no version")),
         }
+    }
+
+    pub fn location(&self) -> &Location {
+        &self.config.location
+    }
+
+    /// The database as messages name it.
+    fn name(&self) -> String {
+        format!("SQLite at {}", self.config.name())
+    }
+
+    /// As they are now.
+    pub fn connections(&self) -> Connections {
+        let server = self.name();
+        match self.lanes.get() {
+            Some(lanes) => lanes.connections(server),
+            None => Lanes::no_connections(server),
+        }
+    }
+
+    /// Waits for what is in flight, as long as there is patience, then closes every connection.
+    pub async fn close(&self, patience: Option<Duration>) -> Result<Drained> {
+        let interrupt = || {
+            if let Some(lanes) = self.lanes.get() {
+                lanes.interrupt();
+            }
+        };
+        let drained = self.gate.drain(patience, interrupt).await;
+        if let Some(lanes) = self.lanes.get() {
+            lanes.close().await?;
+        }
+        Ok(drained)
     }
 
     /// The lanes, unless nothing has opened them yet.
@@ -174,8 +219,13 @@ impl Sqlite {
     async fn lanes(&self) -> Result<&Arc<Lanes>> {
         self.lanes
             .get_or_try_init(|| async {
-                let config = self.config.clone();
-                off_thread(move || Lanes::open(config).map(Arc::new)).await
+                let (config, begun) = (self.config.clone(), Instant::now());
+                let lanes = off_thread(move || Lanes::open(config).map(Arc::new)).await?;
+                self.events.tell(|| Event::Connect {
+                    server: self.name(),
+                    duration_ms: begun.elapsed().as_secs_f64() * 1e3,
+                });
+                Ok(lanes)
             })
             .await
     }

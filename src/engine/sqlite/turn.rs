@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ use crate::error::{Code, Error, Result};
 pub struct Turn {
     queue: Arc<Semaphore>,
     holder: Mutex<Option<Holder>>,
+    /// Transactions, and others that stand in line each for itself.
+    waiting: AtomicUsize,
 }
 
 #[derive(Clone, Copy)]
@@ -35,6 +38,22 @@ impl Drop for Permit {
     }
 }
 
+/// Counts as waiting until it is dropped.
+struct Waiter<'t>(&'t Turn);
+
+impl<'t> Waiter<'t> {
+    fn new(turn: &'t Turn) -> Self {
+        turn.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(turn)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 static TURNS: LazyLock<Mutex<HashMap<PathBuf, Weak<Turn>>>> = LazyLock::new(Mutex::default);
 
 impl Turn {
@@ -42,6 +61,7 @@ impl Turn {
         Arc::new(Self {
             queue: Arc::new(Semaphore::new(1)),
             holder: Mutex::new(None),
+            waiting: AtomicUsize::new(0),
         })
     }
 
@@ -66,10 +86,19 @@ impl Turn {
 
     /// Waits in line, at most `timeout`.
     pub async fn take(self: &Arc<Self>, what: &'static str, timeout: Duration) -> Result<Permit> {
+        let _waiting = Waiter::new(self);
         match tokio::time::timeout(timeout, self.take_whenever_it_comes(what)).await {
             Ok(permit) => Ok(permit),
             Err(_) => Err(self.timed_out(timeout)),
         }
+    }
+
+    pub fn is_taken(&self) -> bool {
+        self.queue.available_permits() == 0
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Waits in line.

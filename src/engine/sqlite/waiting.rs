@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::connection::Connection;
 use super::ended_unexpectedly;
-use crate::engine::{Rows, Statement};
+use crate::engine::{Call, Rows, Statement};
 use crate::error::{Error, Result};
 use crate::value::Value;
 
@@ -31,6 +31,7 @@ struct Queue {
 struct Write {
     statement: Arc<Statement>,
     values: Vec<Value>,
+    call: Arc<Call>,
     claim: Claim,
     answer: oneshot::Sender<Result<Rows>>,
 }
@@ -54,12 +55,18 @@ pub struct Answer {
 impl Waiting {
     /// Puts a write in line. `true` means nobody serves the line yet, and the caller has to see
     /// to it that somebody does.
-    pub fn add(&self, statement: Arc<Statement>, values: Vec<Value>) -> (Answer, bool) {
+    pub fn add(
+        &self,
+        statement: Arc<Statement>,
+        values: Vec<Value>,
+        call: Arc<Call>,
+    ) -> (Answer, bool) {
         let claim = Claim::default();
         let (sender, answer) = oneshot::channel();
         let write = Write {
             statement,
             values,
+            call,
             claim: claim.clone(),
             answer: sender,
         };
@@ -81,10 +88,16 @@ impl Waiting {
         for _ in 0..PER_TURN {
             // Taken out of the lock: others add to the line meanwhile.
             let Some(write) = self.next() else { return };
+            write.call.stops_waiting();
             let result = connection.run(&write.statement, &write.values);
             // An isolate that went away does not wait for it any more.
             let _ = write.answer.send(result);
         }
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.0.lock().writes.len()
     }
 
     /// Answers everybody with the reason why nothing can be run.

@@ -438,3 +438,61 @@ impl Random {
         (shape, slots)
     }
 }
+
+#[test]
+fn locked_rows_are_passed_over_where_there_are_such() {
+    let shape = json!({
+        "operation": "deleteUnlocked", "table": "session", "key": "id",
+        "filter": [clause("id", "id", "in"), clause("expiresAt", "date", "lt")],
+    });
+    assert_sql(
+        shape.clone(),
+        r#"DELETE FROM "session" WHERE "id" COLLATE BINARY IN (SELECT value FROM rarray(?1))
+           AND "expiresAt" < ?2"#,
+    );
+    let operation: Operation = serde_json::from_value(shape).expect("a shape");
+    let Program::One(statement) = compile(&crate::sql::Postgres::default(), &operation) else {
+        panic!("PostgreSQL deletes by one statement");
+    };
+    let expected = r#"DELETE FROM "session" WHERE "id" IN (SELECT "id" FROM "session" WHERE "#;
+    assert!(statement.sql.starts_with(expected), "{}", statement.sql);
+    assert!(
+        statement.sql.ends_with(" FOR UPDATE SKIP LOCKED)"),
+        "{}",
+        statement.sql
+    );
+    let mysql = |skips_locked| crate::sql::MySql {
+        skips_locked,
+        ..Default::default()
+    };
+    let Program::LockThenDelete { lock, delete } = compile(&mysql(true), &operation) else {
+        panic!("MySQL locks before it deletes");
+    };
+    assert!(
+        lock.sql.ends_with(" FOR UPDATE SKIP LOCKED"),
+        "{}",
+        lock.sql
+    );
+    assert!(
+        delete
+            .sql
+            .starts_with("DELETE `gone` FROM (SELECT `id` FROM `session` WHERE "),
+        "{}",
+        delete.sql
+    );
+    let Program::One(waiting) = compile(&mysql(false), &operation) else {
+        panic!("an old server deletes by one statement");
+    };
+    assert!(!waiting.sql.contains("LOCKED"), "{}", waiting.sql);
+}
+
+#[test]
+fn a_walk_goes_on_after_a_key_in_the_order_it_is_sorted_by() {
+    assert_sql(
+        json!({
+            "operation": "findMany", "table": "rateLimit", "columns": [field("id", "id")],
+            "filter": [clause("id", "id", "after")], "sort": { "column": "id" }, "limit": true,
+        }),
+        r#"SELECT "id" FROM "rateLimit" WHERE "id" > ?1 ORDER BY "id" ASC LIMIT ?2"#,
+    );
+}

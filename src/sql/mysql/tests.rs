@@ -28,6 +28,7 @@ fn dialect(mariadb: bool) -> MySql {
     let columns = columns.map(|(name, column)| (name.to_owned(), column));
     MySql {
         mariadb,
+        skips_locked: true,
         tables: HashMap::from([("t".to_owned(), HashMap::from(columns))]),
     }
 }
