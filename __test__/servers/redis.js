@@ -19,7 +19,7 @@ import { privateCopy, temporaryDirectory } from "./temporary.js";
 /** @typedef {import("./daemon.js").Server & { cli: (...command: string[]) => Promise<string> }} Redis */
 
 /** Nothing has to survive the machine. */
-const SETTINGS = { bind: "127.0.0.1", save: "", appendonly: "no", "enable-debug-command": "local" };
+const SETTINGS = { bind: "127.0.0.1", save: "", appendonly: "no" };
 
 /** Where the programs are, and what they need in their environment. */
 async function programs() {
