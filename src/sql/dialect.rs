@@ -251,7 +251,7 @@ pub trait Dialect: Send + Sync {
     /// A pattern of SQLite's GLOB in the dialect's own words.
     fn pattern(&self, glob: &str) -> String;
 
-    /// How many rows of a derived table have each value of `key`, as a JSON object in text.
+    /// The rows of a derived table as one JSON object, in text: its columns `key` and `value`.
     fn json_object(&self, sql: &mut Builder, key: &str, value: &str);
 
     /// Whether a column of that type, in the database's own words and in lower case, holds what a

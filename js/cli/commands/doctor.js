@@ -30,7 +30,7 @@ database tells. Reads all rows of the tables, and changes nothing.`,
     const advice = adviceOn(found);
     const healthy = advice.every(({ severity }) => severity === "hint");
     output.answer({ healthy, advice, ...found }, () => {
-      output.heading(`${title} (${found.statistics.engine} ${found.statistics.version})`);
+      output.heading(`${title} (${found.statistics.engine} ${found.statistics.version.split(" ")[0]})`);
       showRows(output, found.diagnosis);
       showTables(output, found.statistics);
       showIndexes(output, found.statistics);

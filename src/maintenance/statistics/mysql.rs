@@ -24,10 +24,10 @@ impl Surveys for MySql {
         let (version, watches) = (cell(0), cell(1) == "1");
         let mariadb = version.contains("MariaDB");
         if !mariadb {
-            // Otherwise it tells what it found up to a day ago.
-            session
-                .run("SET SESSION information_schema_stats_expiry = 0")
-                .await?;
+            // Otherwise it tells what it found up to a day ago; databases that only speak MySQL's
+            // protocol need not know the setting.
+            let fresh = "SET SESSION information_schema_stats_expiry = 0";
+            let _ = session.run(fresh).await;
         }
         let mut sizes = table_sizes(session, tables).await?;
         let mut indexes = indexes(session, tables).await?;
