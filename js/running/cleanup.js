@@ -202,11 +202,11 @@ export class Cleaner {
       if (dryRun) return cleaned;
       for await (const keys of plans.pages(work.batchSize)) {
         const before = cleaned.deleted;
-        await this.#delete(plans, keys, work, (count) => {
+        await this.#delete(plans, keys, work, (count, isAll) => {
           cleaned.deleted += count;
           this.state.deleted[model.key] = (this.state.deleted[model.key] ?? 0) + count;
+          if (isAll && cleaned.deleted > before) tell();
         });
-        if (cleaned.deleted > before) tell();
         if (signal.aborted) break;
       }
       return cleaned;
@@ -225,14 +225,14 @@ export class Cleaner {
    * @param {TargetPlans} plans
    * @param {unknown[]} keys
    * @param {Work} work
-   * @param {(count: number) => void} note
+   * @param {(count: number, isAll: boolean) => void} note
    */
   async #delete(plans, keys, { batchSize, pauseMs, aside, signal }, note) {
     const rows = this.#native.runsInline ? Math.min(SLICE, batchSize) : batchSize;
     for (let at = 0; at < keys.length && !signal.aborted; at += rows) {
       const begun = performance.now();
       const count = await plans.delete(keys.slice(at, at + rows));
-      note(count);
+      note(count, at + rows >= keys.length);
       if (count === 0) continue;
       // Where a bit takes long, others have much to do.
       const share = (pauseMs * rows) / batchSize;
