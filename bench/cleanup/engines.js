@@ -20,8 +20,8 @@ import * as postgres from "../../__test__/servers/postgres.js";
 
 const AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/** Expired over three months. */
-const HOURS = 90 * 24;
+/** Expired over three months, in the order they were made, as sessions do. In seconds. */
+const PERIOD = 90 * 86_400;
 
 const COLUMNS = ["id", "expiresAt", "token", "createdAt", "updatedAt", "ipAddress", "userAgent", "userId"];
 
@@ -51,9 +51,9 @@ async function fillMysql(url, rows, userId) {
   const columns = COLUMNS.map((name) => `\`${name}\``).join(", ");
   await run(
     url,
-    `INSERT INTO session (${columns}) SELECT ${hash("n")}, UTC_TIMESTAMP(3) - INTERVAL (1 + n % ${HOURS}) HOUR,
+    `INSERT INTO session (${columns}) SELECT ${hash("n")}, UTC_TIMESTAMP(3) - INTERVAL (${rows} - n) * ${PERIOD} / ${rows} SECOND,
       ${hash("CONCAT('token ', n)")}, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), '203.0.113.7', '${AGENT}', '${userId}'
-      FROM (SELECT ${n} AS n FROM ${tables}) AS numbers WHERE n < ${rows}; ANALYZE TABLE session`,
+      FROM (SELECT ${n} AS n FROM ${tables}) AS numbers WHERE n < ${rows} ORDER BY n; ANALYZE TABLE session`,
     connectMysql,
   );
 }
@@ -70,7 +70,7 @@ export const engines = [
       const driver = new Driver(url.slice("sqlite:".length));
       driver.exec(`WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${rows})
         INSERT INTO session (${COLUMNS.map((name) => `"${name}"`).join(", ")})
-        SELECT lower(hex(randomblob(16))), strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || (1 + n % ${HOURS}) || ' hours'),
+        SELECT lower(hex(randomblob(16))), strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-' || (1 + (${rows} - n) * ${PERIOD}.0 / ${rows}) || ' seconds'),
           lower(hex(randomblob(16))), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
           '203.0.113.7', '${AGENT}', '${userId}' FROM numbers`);
       driver.exec("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -84,7 +84,7 @@ export const engines = [
       run(
         url,
         `INSERT INTO session (${COLUMNS.map((name) => `"${name}"`).join(", ")})
-          SELECT md5(n::text), now() - (1 + n % ${HOURS}) * interval '1 hour', md5('token ' || n), now(), now(),
+          SELECT md5(n::text), now() - (1 + (${rows} - n) * ${PERIOD}.0 / ${rows}) * interval '1 second', md5('token ' || n), now(), now(),
             '203.0.113.7', '${AGENT}', '${userId}' FROM generate_series(1, ${rows}) AS n; ANALYZE session`,
         connectPostgres,
       ),

@@ -31,7 +31,7 @@ const KEY = "id";
 /** Before the first run: the application has enough to do when it starts. */
 const FIRST_AFTER = 60_000;
 
-/** A pause is so many times as long as its batch, or longer: it works a third of the time at most. */
+/** A pause is so many times as long as what it follows, or longer: a third of the time is work at most. */
 const RESTING = 2;
 
 /**
@@ -201,17 +201,12 @@ export class Cleaner {
       }
       if (dryRun) return cleaned;
       for await (const keys of plans.pages(work.batchSize)) {
-        const begun = performance.now();
-        const deleted = await this.#delete(plans, keys, (count) => {
+        const before = cleaned.deleted;
+        await this.#delete(plans, keys, work, (count, isAll) => {
           cleaned.deleted += count;
           this.state.deleted[model.key] = (this.state.deleted[model.key] ?? 0) + count;
+          if (isAll && cleaned.deleted > before) tell();
         });
-        if (deleted > 0) {
-          tell();
-          // Where a batch takes long, others have much to do.
-          const rest = work.pauseMs && Math.max(work.pauseMs, RESTING * (performance.now() - begun));
-          await pause(rest, undefined, { ref: !aside, signal }).catch(() => {});
-        }
         if (signal.aborted) break;
       }
       return cleaned;
@@ -225,19 +220,25 @@ export class Cleaner {
   }
 
   /**
+   * Deletes a batch, and pauses; where it is deleted bit by bit, after each for its share.
+   *
    * @param {TargetPlans} plans
    * @param {unknown[]} keys
-   * @param {(count: number) => void} note
+   * @param {Work} work
+   * @param {(count: number, isAll: boolean) => void} note
    */
-  async #delete(plans, keys, note) {
-    const rows = this.#native.runsInline ? SLICE : keys.length;
-    let deleted = 0;
-    for (let at = 0; at < keys.length; at += rows) {
+  async #delete(plans, keys, { batchSize, pauseMs, aside, signal }, note) {
+    const rows = this.#native.runsInline ? Math.min(SLICE, batchSize) : batchSize;
+    for (let at = 0; at < keys.length && !signal.aborted; at += rows) {
+      const begun = performance.now();
       const count = await plans.delete(keys.slice(at, at + rows));
-      deleted += count;
-      note(count);
+      note(count, at + rows >= keys.length);
+      if (count === 0) continue;
+      // Where a bit takes long, others have much to do.
+      const share = (pauseMs * rows) / batchSize;
+      const rest = pauseMs && Math.max(share, RESTING * (performance.now() - begun));
+      await pause(rest, undefined, { ref: !aside, signal }).catch(() => {});
     }
-    return deleted;
   }
 }
 
