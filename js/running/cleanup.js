@@ -5,6 +5,7 @@
 // keys, but for those that somebody else has locked, which the next run finds.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { cellsOf } from "../adapter/cells.js";
 import { checkOptions, FLAG, FUNCTION, SIGNAL } from "../checks.js";
 import { invalidInput, NativeAdapterError } from "../errors.js";
 import { unwrap } from "../native.js";
@@ -380,7 +381,7 @@ class TargetPlans {
       plan = /** @type {number} */ (prepared);
     }
     const run = this.#aside ? this.#native.runAside(plan, values) : this.#native.run(plan, values);
-    return unwrap(await run);
+    return cellsOf(unwrap(await run));
   }
 
   release() {
