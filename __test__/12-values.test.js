@@ -181,6 +181,23 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
     ({ adapter } = database);
   });
 
+  test("many rows at once, and many joined ones, are what each was alone", async () => {
+    const texts = ["", "short", "Ä", "👩🏽‍🚀 𝐁", "a text that is longer than a few letters", "x".repeat(40_000), "é".repeat(20_000), null];
+    const { id: parentId } = await adapter.create({ model: "parent", data: {} });
+    const made = [];
+    for (let number = 0; number < 60; number += 1) {
+      const data = { ...oneOfEach, text: texts[number % texts.length], number, boolean: number % 3 === 0, parentId };
+      made.push(await adapter.create({ model: "child", data }));
+    }
+    const byNumber = (one, other) => one.number - other.number;
+    const where = [{ field: "parentId", value: parentId }];
+    const rows = await adapter.findMany({ model: "child", where });
+    expect(rows.toSorted(byNumber)).toEqual(made);
+    const parent = await adapter.findOne({ model: "parent", where: byId({ id: parentId }), join: { child: true } });
+    expect(parent.child.toSorted(byNumber)).toEqual(made);
+    expect(await adapter.findMany({ model: "child", where, limit: 10 })).toHaveLength(10);
+  });
+
   /** Sends a value through every operation that takes or gives one. */
   async function checkRoundTrip({ field, given, returned }) {
     const data = { [field]: given };

@@ -508,13 +508,13 @@ describe.each(servers.map((server) => /** @type {const} */ ([server.name, server
       for (const each of connected) if (each.status === "fulfilled") await each.value.end();
       // The server takes a moment to let go of the others.
       await expect.poll(() => adapter.count({ model: "user" }).catch(() => 0)).toBeGreaterThan(0);
-      await administrator.query("CREATE USER reader@'%' IDENTIFIED BY 'r'; GRANT SELECT ON *.* TO reader@'%'");
+      await administrator.query("CREATE USER clerk@'%' IDENTIFIED BY 'r'; GRANT SELECT ON *.* TO clerk@'%'");
       onTestFinished(() => administrator.query("SET GLOBAL read_only = 0").then(() => {}));
-      const url = Object.assign(new URL(server.url), { username: "reader", password: "r" }).href;
+      const url = Object.assign(new URL(server.url), { username: "clerk", password: "r" }).href;
       const reading = open(url).adapter;
       const write = () => reading.create({ model: "user", data: { ...ada, email: "w" } });
       expect(await failureOf(write())).toMatchObject({ code: "PERMISSION_DENIED" });
-      await administrator.query("GRANT INSERT ON *.* TO reader@'%'; SET GLOBAL read_only = 1");
+      await administrator.query("GRANT INSERT ON *.* TO clerk@'%'; SET GLOBAL read_only = 1");
       expect(await failureOf(open(url).adapter.create({ model: "user", data: { ...ada, email: "w" } }))).toMatchObject({ code: "READ_ONLY" });
       expect(await reading.count({ model: "user" })).toBeGreaterThan(0);
     });
