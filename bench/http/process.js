@@ -50,6 +50,8 @@ let watch;
 const answers = {
   origin: async () => origin,
 
+  versions: async () => contestant.versions,
+
   /** The e-mail addresses of users who can sign in. */
   async users() {
     const emails = Array.from({ length: USERS }, (_, n) => `visitor${n}@example.com`);

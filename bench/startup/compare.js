@@ -1,8 +1,9 @@
 // From nothing to the first answer, and the end: whole processes, one after the other and in turns.
 // And what lies on the disk and in the memory for it.
 
-import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -90,8 +91,21 @@ function installed(contestant) {
 function sizeOfOwn() {
   const { files, dependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const binaries = readdirSync(folder).filter((name) => name.endsWith(".node"));
-  const own = [...files, ...binaries].map((name) => sizeOf(join(folder, name)));
-  return sum([...own, ...Object.keys(dependencies).map((name) => sizeOfPackage(name))]);
+  const own = files.map((/** @type {string} */ name) => sizeOf(join(folder, name)));
+  const released = binaries.map((name) => sizeWithoutSymbols(join(folder, name)));
+  return sum([...own, ...released, ...Object.keys(dependencies).map((name) => sizeOfPackage(name))]);
+}
+
+/** Binaries are released without symbols. @param {string} binary */
+function sizeWithoutSymbols(binary) {
+  const directory = mkdtempSync(join(tmpdir(), "better-auth-native-bench-"));
+  try {
+    const stripped = join(directory, "stripped.node");
+    execFileSync("strip", ["--strip-all", "-o", stripped, binary]);
+    return sizeOf(stripped);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 /**
