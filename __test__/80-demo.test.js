@@ -87,7 +87,8 @@ describe("npm run demo", () => {
 
   test("says why it failed", async () => {
     const nowhere = `sqlite:${join(work, "missing", "auth.db")}`;
-    const noDatabase = { out: "", err: expect.stringMatching(/^demo: cannot open .+\n$/), code: 1 };
+    // Better Auth's own check, which runs beside it, may have a line of its own.
+    const noDatabase = { out: "", err: expect.stringMatching(/^demo: cannot open .+\n/), code: 1 };
     expect(await run("--database", nowhere)).toEqual(noDatabase);
 
     const other = createServer().listen(0, "127.0.0.1");

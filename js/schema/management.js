@@ -86,9 +86,7 @@ export class Management {
 
   /** For Better Auth's own check, which a migration may be about to satisfy. @param {BetterAuthOptions} options */
   async check(options) {
-    const changes = await Promise.allSettled(this.#changing);
-    // Of that one, who called it is told.
-    if (changes.some(({ status }) => status === "rejected")) return { errors: [] };
+    await Promise.allSettled(this.#changing);
     return this.#ask("validate", { schema: this.#schema("check", options), rows: false });
   }
 
