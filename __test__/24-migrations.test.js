@@ -23,7 +23,7 @@ import {
 } from "./support/database.js";
 import { engines, serverEngines } from "./engines/index.js";
 import * as sqlite from "./engines/sqlite.js";
-import { inProcess } from "./support/elsewhere/index.js";
+import { migrateAtOnce } from "./support/migrate-at-once.js";
 import { everyPlugin } from "./support/plugins.js";
 import { credentials, user } from "./support/rows.js";
 import { sqliteFile } from "./support/sqlite-file.js";
@@ -268,22 +268,7 @@ describe.each(everyEngine)("%s", (_, engine) => {
 describe.each(everySharedEngine)("%s", (_, engine) => {
   test("of several processes that migrate at once, one does the work", async () => {
     const url = await emptyDatabase(engine);
-    const processes = Array.from({ length: 4 }, () =>
-      inProcess(
-        async ({ nativeAdapter, tell, told, data: url }) => {
-          const database = nativeAdapter(url);
-          tell("ready");
-          await told();
-          const { statements } = await database.migrate({});
-          await database.close();
-          return statements;
-        },
-        url,
-      ),
-    );
-    for (const each of processes) await each.told();
-    for (const each of processes) each.tell("go");
-    const statements = await Promise.all(processes.map((each) => each.result()));
+    const statements = await migrateAtOnce(url, Array(4).fill({}));
     expect(statements.filter((list) => list.length > 0)).toHaveLength(1);
     const database = nativeAdapter(url);
     expect(await database.plan({})).toMatchObject({ statements: [] });

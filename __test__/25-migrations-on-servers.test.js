@@ -10,7 +10,7 @@ import { nativeAdapter } from "../index.js";
 import { serverEngines } from "./engines/index.js";
 import { basics } from "./support/basics.js";
 import { named } from "./support/database.js";
-import { inProcess } from "./support/elsewhere/index.js";
+import { migrateAtOnce } from "./support/migrate-at-once.js";
 import { everyPlugin } from "./support/plugins.js";
 import { credentials, user } from "./support/rows.js";
 
@@ -53,22 +53,7 @@ describe.each(named(serverEngines))("%s", (name, unspecific) => {
   test("of ten processes that migrate at once, each step is taken by one, and all succeed", async () => {
     const { url } = await emptyDatabase(engine);
     const { statements } = await open(url).plan({});
-    const processes = Array.from({ length: 10 }, () =>
-      inProcess(
-        async ({ nativeAdapter, tell, told, data: url }) => {
-          const database = nativeAdapter(url);
-          tell("ready");
-          await told();
-          const { statements } = await database.migrate({});
-          await database.close();
-          return statements;
-        },
-        url,
-      ),
-    );
-    for (const each of processes) await each.told();
-    for (const each of processes) each.tell("go");
-    const taken = await Promise.all(processes.map((each) => each.result()));
+    const taken = await migrateAtOnce(url, Array(10).fill({}));
     expect(taken.flat()).toEqual(statements);
   });
 

@@ -10,6 +10,7 @@ import { reader } from "./servers/accounts.js";
 import { startProxy } from "./servers/index.js";
 import { emptyDatabase, everySharedEngine, named, openDatabase } from "./support/database.js";
 import { inProcess } from "./support/elsewhere/index.js";
+import { migrateAtOnce } from "./support/migrate-at-once.js";
 import { user } from "./support/rows.js";
 
 /** @typedef {import("better-auth").BetterAuthOptions} BetterAuthOptions */
@@ -178,22 +179,7 @@ describe.each(everySharedEngine)("%s", (_, engine) => {
       { user: { additionalFields: { nickname: { type: "string", required: false, unique: true } } } },
       { user: { additionalFields: { points: { type: "number", required: false, index: true } } }, rateLimit: { storage: "database" } },
     ];
-    const processes = [...releases, ...releases].map((options) =>
-      inProcess(
-        async ({ nativeAdapter, tell, told, data: { url, options } }) => {
-          const database = nativeAdapter(url);
-          tell("ready");
-          await told();
-          const { statements } = await database.migrate(options);
-          await database.close();
-          return statements;
-        },
-        { url, options },
-      ),
-    );
-    for (const each of processes) await each.told();
-    for (const each of processes) each.tell("go");
-    const taken = (await Promise.all(processes.map((each) => each.result()))).flat();
+    const taken = (await migrateAtOnce(url, [...releases, ...releases])).flat();
     expect(new Set(taken).size).toBe(taken.length);
     const database = nativeAdapter(url);
     onTestFinished(() => database.close());

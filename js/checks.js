@@ -60,3 +60,18 @@ export function checkOptions(owner, options, checks, { where = "", also = [] } =
     }
   }
 }
+
+/**
+ * The options of betterAuth, for a method that needs them.
+ *
+ * @template Options
+ * @param {string} method
+ * @param {Options | undefined} options
+ * @returns {Options}
+ */
+export function authOptionsFor(method, options) {
+  if (options) return options;
+  throw invalidInput(
+    `${method}() has to know the tables: call it after betterAuth({ database }), or pass it the options of betterAuth`,
+  );
+}

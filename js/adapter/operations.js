@@ -124,10 +124,7 @@ export class Operations {
     const values = [...filter.values, ...limitsOf(joins)];
     values.push(wholeNumber("limit", limit ?? this.#models.defaultLimit));
     if (hasOffset) values.push(wholeNumber("offset", offset));
-    const cells = await this.#cells("findMany", model, plan, values);
-    const rows = readRows(cells, readerOf(plan));
-    if (!this.#mustTransform(model, joins)) return rows;
-    return Promise.all(rows.map((row) => transformRow(row, model, undefined, joins)));
+    return this.#many("findMany", model, plan, values, joins);
   }
 
   /**
@@ -154,10 +151,7 @@ export class Operations {
     const values = wordValues(whole, words);
     if (verifiedOnly) values.push(/** @type {any} */ (true));
     if (index) values.push(/** @type {string} */ (question));
-    const cells = await this.#cells("searchUsers", model, plan, [...values, limit, offset]);
-    const rows = readRows(cells, readerOf(plan));
-    if (!this.#mustTransform(model, NO_JOINS)) return rows;
-    return Promise.all(rows.map((row) => transformRow(row, model, undefined, NO_JOINS)));
+    return this.#many("searchUsers", model, plan, [...values, limit, offset]);
   }
 
   /** @param {{ model: string, where?: Where[] }} call */
@@ -402,6 +396,20 @@ export class Operations {
     const row = readerOf(plan).read(cells, 0);
     if (!this.#mustTransform(model, joins)) return row;
     return transformRow(row, model, select, joins);
+  }
+
+  /**
+   * @param {string} operation
+   * @param {Model} model
+   * @param {Plan} plan
+   * @param {unknown[]} values
+   * @param {Join[]} [joins]
+   */
+  async #many(operation, model, plan, values, joins = NO_JOINS) {
+    const cells = await this.#cells(operation, model, plan, values);
+    const rows = readRows(cells, readerOf(plan));
+    if (!this.#mustTransform(model, joins)) return rows;
+    return Promise.all(rows.map((row) => transformRow(row, model, undefined, joins)));
   }
 
   /**

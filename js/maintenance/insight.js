@@ -1,8 +1,7 @@
 // What a database tells about itself: sizes, uses, and what is in the tables.
 
 import { Models } from "../adapter/models.js";
-import { checkOptions } from "../checks.js";
-import { invalidInput } from "../errors.js";
+import { authOptionsFor, checkOptions } from "../checks.js";
 import { unwrap } from "../native.js";
 import { desiredSchema } from "../schema/desired.js";
 
@@ -65,13 +64,11 @@ export class Insight {
    */
   #known(method, options = this.#options()) {
     const { usePlural, migrations } = this.#settings;
-    if (options) {
-      const schema = desiredSchema(options, usePlural, migrations);
-      return { schema, models: new Models(options, usePlural) };
-    }
-    throw invalidInput(
-      `${method}() has to know the tables: call it after betterAuth({ database }), or pass it the options of betterAuth`,
-    );
+    const known = authOptionsFor(method, options);
+    return {
+      schema: desiredSchema(known, usePlural, migrations),
+      models: new Models(known, usePlural),
+    };
   }
 
   /**

@@ -6,8 +6,8 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { cellsOf } from "../adapter/cells.js";
-import { checkOptions, FLAG, FUNCTION, SIGNAL } from "../checks.js";
-import { invalidInput, NativeAdapterError } from "../errors.js";
+import { authOptionsFor, checkOptions, FLAG, FUNCTION, SIGNAL } from "../checks.js";
+import { NativeAdapterError } from "../errors.js";
 import { unwrap } from "../native.js";
 import { targetsOf } from "./expired.js";
 import { CLEANUP } from "./options.js";
@@ -149,12 +149,7 @@ export class Cleaner {
     if (this.#closing.signal.aborted) {
       throw new NativeAdapterError({ code: "CLOSED", message: "the database was used after close()" });
     }
-    if (!options) {
-      throw invalidInput(
-        "cleanup() has to know the tables: call it after betterAuth({ database }), or pass it the options of betterAuth",
-      );
-    }
-    const targets = targetsOf(options, this.#settings.usePlural, { tables, olderThanMs });
+    const targets = targetsOf(authOptionsFor("cleanup", options), this.#settings.usePlural, { tables, olderThanMs });
     const signals = [this.#closing.signal, ...(signal ? [signal] : [])];
     const work = { batchSize, pauseMs, dryRun, onProgress, signal: AbortSignal.any(signals), aside };
     const begun = performance.now();

@@ -1,5 +1,6 @@
 // What a database is asked about its schema: the methods of `database`, and the command line's.
 
+import { authOptionsFor } from "../checks.js";
 import { invalidInput } from "../errors.js";
 import { unwrap } from "../native.js";
 import { desiredSchema } from "./desired.js";
@@ -148,10 +149,7 @@ export class Management {
    */
   #schema(method, options = this.#options()) {
     const { usePlural, migrations } = this.#settings;
-    if (options) return desiredSchema(options, usePlural, migrations);
-    throw invalidInput(
-      `${method}() has to know the tables: call it after betterAuth({ database }), or pass it the options of betterAuth`,
-    );
+    return desiredSchema(authOptionsFor(method, options), usePlural, migrations);
   }
 
   /**

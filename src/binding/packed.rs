@@ -85,7 +85,7 @@ impl Packed {
                 self.add(Is::Text, units as f64);
             }
             _ => {
-                let mut string = String::with_capacity(LONG.min(text.len().max(LONG / 2)));
+                let mut string = String::with_capacity(text.len().max(LONG / 2));
                 string.push_str(text);
                 self.strings.push(string);
                 self.add(Is::TextOfNext, units as f64);
