@@ -36,10 +36,14 @@ const FIRST_AFTER = 60_000;
 const RESTING = 2;
 
 /**
- * SQLite has one writer at a time. Whoever wants to write next waits for as many rows: about half a
- * millisecond.
+ * How long a statement may take, in milliseconds: it deletes as many rows as that allows. SQLite has
+ * one writer at a time, and whoever wants to write next waits for it.
  */
-const SLICE = 50;
+const INLINE_MS = 0.5;
+const SERVER_MS = 5;
+
+/** Rows of the first statement, of which nothing is known yet. */
+const FIRST_ROWS = 10;
 
 export class Cleaner {
   #native;
@@ -187,6 +191,7 @@ export class Cleaner {
     const { model } = target;
     const { aside, dryRun, onProgress, signal } = work;
     const plans = new TargetPlans(this.#native, target, aside);
+    const pace = new Pace(this.#native.runsInline ? INLINE_MS : SERVER_MS);
     const cleaned = { model: model.key, table: model.table, expired: /** @type {number | null} */ (null), deleted: 0 };
     const tell = () => onProgress?.({ ...cleaned, total: cleaned.expired });
     try {
@@ -198,7 +203,7 @@ export class Cleaner {
       if (dryRun) return cleaned;
       for await (const keys of plans.pages(work.batchSize)) {
         const before = cleaned.deleted;
-        await this.#delete(plans, keys, work, (count, isAll) => {
+        await this.#delete(plans, keys, pace, work, (count, isAll) => {
           cleaned.deleted += count;
           this.state.deleted[model.key] = (this.state.deleted[model.key] ?? 0) + count;
           if (isAll && cleaned.deleted > before) tell();
@@ -216,25 +221,47 @@ export class Cleaner {
   }
 
   /**
-   * Deletes a batch, and pauses; where it is deleted bit by bit, after each for its share.
+   * Deletes a batch bit by bit, and pauses after each for its share.
    *
    * @param {TargetPlans} plans
    * @param {unknown[]} keys
+   * @param {Pace} pace
    * @param {Work} work
    * @param {(count: number, isAll: boolean) => void} note
    */
-  async #delete(plans, keys, { batchSize, pauseMs, aside, signal }, note) {
-    const rows = this.#native.runsInline ? Math.min(SLICE, batchSize) : batchSize;
-    for (let at = 0; at < keys.length && !signal.aborted; at += rows) {
+  async #delete(plans, keys, pace, { batchSize, pauseMs, aside, signal }, note) {
+    for (let at = 0; at < keys.length && !signal.aborted; ) {
+      const bit = keys.slice(at, at + pace.rows);
+      at += bit.length;
       const begun = performance.now();
-      const count = await plans.delete(keys.slice(at, at + rows));
-      note(count, at + rows >= keys.length);
+      const count = await plans.delete(bit);
+      const took = performance.now() - begun;
+      pace.note(bit.length, took);
+      note(count, at >= keys.length);
       if (count === 0) continue;
       // Where a bit takes long, others have much to do.
-      const share = (pauseMs * rows) / batchSize;
-      const rest = pauseMs && Math.max(share, RESTING * (performance.now() - begun));
+      const share = (pauseMs * bit.length) / batchSize;
+      const rest = pauseMs && Math.max(share, RESTING * took);
       await pause(rest, undefined, { ref: !aside, signal }).catch(() => {});
     }
+  }
+}
+
+/** How many rows a statement deletes, by how long the last one took. */
+class Pace {
+  rows = FIRST_ROWS;
+  #milliseconds;
+
+  /** @param {number} milliseconds */
+  constructor(milliseconds) {
+    this.#milliseconds = milliseconds;
+  }
+
+  /** @param {number} rows @param {number} took */
+  note(rows, took) {
+    const wanted = (rows * this.#milliseconds) / took;
+    // One that had to wait says little.
+    this.rows = Math.ceil(Math.min(Math.max(wanted, this.rows / 2), 2 * this.rows));
   }
 }
 

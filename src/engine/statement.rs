@@ -67,6 +67,9 @@ pub struct Statement {
     pub table: String,
     /// How many values a call has to pass.
     slots: usize,
+    /// Whether it finds what it looks for by a key that one row has.
+    by_key: bool,
+    gives_way: bool,
     /// Whether it never runs on a thread that serves others.
     always_wide: bool,
     found_wide: AtomicBool,
@@ -96,9 +99,31 @@ impl Statement {
             operation,
             table: table.to_owned(),
             slots,
+            by_key: false,
+            gives_way: false,
             always_wide: false,
             found_wide: AtomicBool::new(false),
         }
+    }
+
+    pub fn by_key(mut self, by_key: bool) -> Self {
+        self.by_key = by_key;
+        self
+    }
+
+    /// Whether others may stand in line behind it: it only reads, and never much.
+    pub fn is_short(&self) -> bool {
+        self.by_key && self.access == Access::Read
+    }
+
+    pub fn giving_way(mut self) -> Self {
+        self.gives_way = true;
+        self
+    }
+
+    /// Whether it is to be in the way of other writers as little as possible.
+    pub fn gives_way(&self) -> bool {
+        self.gives_way
     }
 
     pub fn always_wide(mut self) -> Self {
@@ -168,6 +193,11 @@ pub enum Program {
 }
 
 impl Program {
+    /// Whether it is one statement that others may stand in line behind.
+    pub fn is_short(&self) -> bool {
+        matches!(self, Self::One(statement) if statement.is_short())
+    }
+
     /// In the order they run.
     pub fn statements(&self) -> impl Iterator<Item = &Statement> {
         let listed: [Option<&Statement>; 3] = match self {

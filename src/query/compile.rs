@@ -128,7 +128,8 @@ fn compile_select(
             sql.sql(" OFFSET ").bind(next, Kind::Number);
         }
     }
-    finish(sql, operation, &select.table, Access::Read, keep, columns)
+    let by_key = select.filter.iter().any(Clause::finds_one);
+    finish(sql, operation, &select.table, Access::Read, keep, columns).by_key(by_key)
 }
 
 fn join_alias(index: usize) -> String {
@@ -271,9 +272,8 @@ fn compile_update(
     });
     // A clause that holds for one row at most, and still does afterwards, finds it again.
     let lasting = |clause: &Clause| {
-        let plain = clause.operator == Operator::Eq && !clause.null && !clause.insensitive;
         let changed = set.iter().any(|field| field.column == clause.column);
-        clause.unique && plain && !clause.or && !changed
+        clause.finds_one() && !changed
     };
     if let Some(index) = clauses.iter().position(lasting) {
         let read = read_row(dialect, operation, table, returning, |sql| {
@@ -329,9 +329,10 @@ fn compile_delete_unlocked(
         sql.sql(" FOR UPDATE SKIP LOCKED");
     };
     match dialect.skips_locked() {
-        SkipsLocked::Never => Program::One(delete_where(&|sql| {
-            filter(sql, table, "", clauses, 0);
-        })),
+        SkipsLocked::Never => {
+            let delete = delete_where(&|sql| filter(sql, table, "", clauses, 0));
+            Program::One(delete.giving_way())
+        }
         SkipsLocked::Inside => Program::One(delete_where(&|sql| {
             sql.sql(" WHERE ").name(key).sql(" IN (SELECT ").name(key);
             lock(sql);

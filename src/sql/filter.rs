@@ -27,6 +27,14 @@ pub struct Clause {
     pub unique: bool,
 }
 
+impl Clause {
+    /// Whether it holds for one row at most.
+    pub fn finds_one(&self) -> bool {
+        let plain = self.operator == Operator::Eq && !self.null && !self.insensitive;
+        self.unique && plain && !self.or
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operator {

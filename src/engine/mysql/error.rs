@@ -6,7 +6,7 @@
 use sqlx::mysql::MySqlDatabaseError;
 
 use crate::engine::Statement;
-use crate::engine::server::{Failure, Fate, lost, why_unreachable};
+use crate::engine::server::{Failure, Fate, Unreachable, lost};
 use crate::error::{Code, Error, columns_of};
 
 /// What went wrong while `statement` ran.
@@ -62,7 +62,7 @@ pub fn from_connect(error: &sqlx::Error, server: &str) -> Failure {
             false,
         ),
         Some(_) => ("it refuses the connection", false),
-        None => why_unreachable(error),
+        None => unreachable(error).why(),
     };
     let message = format!("cannot connect to {server}: {why}");
     let mut failed = Error::new(Code::ConnectFailed, message);
@@ -74,6 +74,15 @@ pub fn from_connect(error: &sqlx::Error, server: &str) -> Failure {
         failed = failed.retryable();
     }
     Failure::refused(failed)
+}
+
+fn unreachable(error: &sqlx::Error) -> Unreachable<'_> {
+    match error {
+        sqlx::Error::Tls(_) => Unreachable::Tls,
+        sqlx::Error::Io(error) => Unreachable::Io(error),
+        sqlx::Error::Configuration(_) => Unreachable::Options,
+        _ => Unreachable::Other,
+    }
 }
 
 /// The name of the unique key of which there is a row, and nothing of that row.

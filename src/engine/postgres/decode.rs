@@ -1,7 +1,9 @@
 //! PostgreSQL's binary formats into values, by the type the server says a column has.
 
-use sqlx::postgres::{PgRow, PgValueFormat, PgValueRef};
-use sqlx::{Row, TypeInfo, ValueRef};
+use std::error::Error as StdError;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Type};
 
 use super::encode::EPOCH;
 use super::types;
@@ -10,48 +12,55 @@ use crate::engine::{Column, Rows, Statement};
 use crate::error::{Error, Result};
 use crate::value::{Kind, Value};
 
-pub fn decode(row: &PgRow, statement: &Statement, cells: &mut Rows) -> Result<()> {
+pub fn decode(row: &Row, statement: &Statement, cells: &mut Rows) -> Result<()> {
     for (index, column) in statement.columns.iter().enumerate() {
-        let cell = row
-            .try_get_raw(index)
-            .map_err(|error| undecodable("fewer columns than were asked for").with_cause(error))
-            .and_then(|stored| cell(column, &stored))
-            .map_err(|error| error.with_table(&statement.table))?;
+        let cell = cell(column, row, index).map_err(|error| error.with_table(&statement.table))?;
         cells.push(cell);
     }
     Ok(())
 }
 
 /// The cells of a row of which nothing is known but what the server says.
-pub fn as_it_is(row: &PgRow, cells: &mut Rows) -> Result<()> {
-    for index in 0..row.len() {
-        let stored = row.try_get_raw(index).map_err(|_| unreadable())?;
-        let is_flag = stored
-            .type_info()
-            .oid()
-            .is_some_and(|oid| oid.0 == types::BOOL);
+pub fn as_it_is(row: &Row, cells: &mut Rows) -> Result<()> {
+    for (index, column) in row.columns().iter().enumerate() {
+        let is_flag = column.type_().oid() == types::BOOL;
         let kind = if is_flag { Kind::Boolean } else { Kind::String };
-        cells.push(cell(&Column::Scalar(kind), &stored)?);
+        cells.push(cell(&Column::Scalar(kind), row, index)?);
     }
     Ok(())
 }
 
-fn cell(column: &Column, stored: &PgValueRef) -> Result<Value> {
-    if stored.is_null() {
+fn cell(column: &Column, row: &Row, index: usize) -> Result<Value> {
+    let stored: Stored = row
+        .try_get(index)
+        .map_err(|error| undecodable("fewer columns than were asked for").with_cause(error))?;
+    let Some(bytes) = stored.0 else {
         return Ok(Value::Null);
-    }
-    let bytes = stored.as_bytes().map_err(|_| unreadable())?;
+    };
     match column {
         Column::Rows(kinds) => cells::nested_rows(kinds, bytes),
         Column::Scalar(kind) => {
-            let type_info = stored.type_info();
-            let oid = type_info.oid().map_or(types::TEXT, |oid| oid.0);
-            if stored.format() == PgValueFormat::Text {
-                return cells::from_text(*kind, utf8(bytes)?);
-            }
-            scalar(*kind, oid, bytes)
-                .map_err(|error| error.with_cause(format!("a column of type {}", type_info.name())))
+            let stored_as = row.columns()[index].type_();
+            scalar(*kind, stored_as.oid(), bytes)
+                .map_err(|error| error.with_cause(format!("a column of type {stored_as}")))
         }
+    }
+}
+
+/// A cell in PostgreSQL's binary format; none is NULL.
+struct Stored<'r>(Option<&'r [u8]>);
+
+impl<'r> FromSql<'r> for Stored<'r> {
+    fn from_sql(_: &Type, bytes: &'r [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
+        Ok(Self(Some(bytes)))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn StdError + Sync + Send>> {
+        Ok(Self(None))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
     }
 }
 

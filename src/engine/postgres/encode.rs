@@ -1,10 +1,11 @@
 //! Values into PostgreSQL's binary formats, by the type that each parameter has.
 
-use sqlx::encode::IsNull;
-use sqlx::error::BoxDynError;
-use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
-use sqlx::{Arguments, Encode, Postgres, Type};
+use std::error::Error as StdError;
+use std::fmt;
+use std::ops::Range;
+
+use bytes::{BufMut, BytesMut};
+use tokio_postgres::types::{IsNull, Kind as TypeKind, ToSql, Type};
 
 use super::types;
 use crate::engine::fit::{self, Unfit};
@@ -16,63 +17,102 @@ use crate::value::{Kind, Value};
 pub const EPOCH: i64 = 946_684_800_000;
 const MILLISECONDS_PER_DAY: i64 = 86_400_000;
 
-pub fn bind(statement: &Statement, values: &[Value]) -> Result<PgArguments> {
-    let mut arguments = PgArguments::default();
-    arguments.reserve(statement.parameters.len(), 32 * statement.parameters.len());
+/// The values of a statement as they are sent.
+pub struct Arguments {
+    buffer: Vec<u8>,
+    /// Where in the buffer each is; none is NULL.
+    places: Vec<Option<Range<usize>>>,
+}
+
+impl Arguments {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Argument<'_>> {
+        let places = self.places.iter();
+        places.map(|place| Argument(place.clone().map(|range| &self.buffer[range])))
+    }
+}
+
+pub fn bind(statement: &Statement, values: &[Value]) -> Result<Arguments> {
+    let count = statement.parameters.len();
+    let mut buffer = Vec::with_capacity(32 * count);
+    let mut places = Vec::with_capacity(count);
     for parameter in &statement.parameters {
-        let bound = Bound {
-            parameter: *parameter,
-            value: &values[parameter.slot],
-        };
-        arguments.add(bound).map_err(|error| {
-            let (code, why) = match error.downcast::<Unfit>() {
-                Ok(unfit) => (Code::InvalidInput, unfit.0),
-                Err(_) => (Code::Internal, "a value cannot be sent"),
-            };
-            let (operation, table) = (statement.operation, &statement.table);
-            Error::new(code, format!("{operation} on \"{table}\" failed: {why}")).with_table(table)
-        })?;
-    }
-    Ok(arguments)
-}
-
-struct Bound<'v> {
-    parameter: Parameter,
-    value: &'v Value,
-}
-
-impl Bound<'_> {
-    fn oid(&self) -> u32 {
-        match (self.parameter.native_type, self.parameter.kind) {
-            // LIMIT and OFFSET.
-            (0, Kind::Number | Kind::BigInt) => types::INT8,
-            (0, _) => types::TEXT,
-            (oid, _) => oid,
-        }
-    }
-}
-
-impl Type<Postgres> for Bound<'_> {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_oid(Oid(types::TEXT))
-    }
-}
-
-impl Encode<'_, Postgres> for Bound<'_> {
-    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         let start = buffer.len();
-        match encode(self.oid(), self.parameter.kind, self.value, buffer) {
-            Ok(is_null) => Ok(is_null),
-            Err(Unfit(_)) if self.parameter.role != Role::Stored => {
+        let value = &values[parameter.slot];
+        let encoded = match encode(oid(parameter), parameter.kind, value, &mut buffer) {
+            // It equals nothing.
+            Err(Unfit(_)) if parameter.role != Role::Stored => Ok(IsNull::Yes),
+            encoded => encoded,
+        };
+        match encoded {
+            Ok(IsNull::No) => places.push(Some(start..buffer.len())),
+            Ok(IsNull::Yes) => {
                 buffer.truncate(start);
-                Ok(IsNull::Yes)
+                places.push(None);
             }
-            Err(unfit) => Err(Box::new(unfit)),
+            Err(Unfit(why)) => {
+                let (operation, table) = (statement.operation, &statement.table);
+                let message = format!("{operation} on \"{table}\" failed: {why}");
+                return Err(Error::new(Code::InvalidInput, message).with_table(table));
+            }
         }
     }
+    Ok(Arguments { buffer, places })
+}
 
-    fn produces(&self) -> Option<PgTypeInfo> {
-        Some(PgTypeInfo::with_oid(Oid(self.oid())))
+/// The types that the parameters of a statement have.
+pub fn types(statement: &Statement) -> Vec<Type> {
+    let oids = statement.parameters.iter().map(oid);
+    oids.map(|oid| {
+        Type::from_oid(oid).unwrap_or_else(|| {
+            let (name, schema) = (String::new(), String::new());
+            Type::new(name, oid, TypeKind::Simple, schema)
+        })
+    })
+    .collect()
+}
+
+fn oid(parameter: &Parameter) -> u32 {
+    match (parameter.native_type, parameter.kind) {
+        // LIMIT and OFFSET.
+        (0, Kind::Number | Kind::BigInt) => types::INT8,
+        (0, _) => types::TEXT,
+        (oid, _) => oid,
+    }
+}
+
+/// A value that is encoded already.
+pub struct Argument<'a>(Option<&'a [u8]>);
+
+/// Shows no value: the driver writes parameters into its log.
+impl fmt::Debug for Argument<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("...")
+    }
+}
+
+impl ToSql for Argument<'_> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        buffer: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        let Some(bytes) = self.0 else {
+            return Ok(IsNull::Yes);
+        };
+        buffer.put_slice(bytes);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn to_sql_checked(
+        &self,
+        of: &Type,
+        buffer: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        self.to_sql(of, buffer)
     }
 }
 

@@ -2,16 +2,22 @@
 //!
 //! Messages of class 22 quote values, and details quote whole rows: neither is passed on.
 
-use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use std::error::Error as _;
 
+use tokio_postgres::error::{DbError, Severity};
+
+use super::Connection;
 use crate::engine::Statement;
-use crate::engine::server::{Failure, Fate};
+use crate::engine::server::{Failure, Fate, Unreachable, lost};
 use crate::error::{Code, Error, columns_of};
 
 /// What went wrong while `statement` ran.
-pub fn from_statement(error: &sqlx::Error, statement: &Statement) -> Failure {
-    let attempt = format!("{} on \"{}\"", statement.operation, statement.table);
-    let mut failure = from_server(error, &attempt);
+pub fn from_statement(
+    error: &tokio_postgres::Error,
+    connection: &Connection,
+    statement: &Statement,
+) -> Failure {
+    let mut failure = from_server(error, connection, &attempt(statement));
     if failure.error.code == Code::ForeignKeyViolation {
         // The server names the table that refers, which need not be the one written to.
         failure.error.table = None;
@@ -20,24 +26,48 @@ pub fn from_statement(error: &sqlx::Error, statement: &Statement) -> Failure {
     failure
 }
 
+/// Why `statement` was not sent: the connection has ended.
+pub fn before_statement(connection: &Connection, statement: &Statement) -> Failure {
+    let message = format!(
+        "{} found its connection closed, and was not carried out",
+        attempt(statement)
+    );
+    let mut error = Error::new(Code::ConnectionLost, message).with_table(&statement.table);
+    if let Some(why) = connection.why_ended() {
+        error = error.with_cause(why);
+    }
+    Failure {
+        error: error.retryable(),
+        fate: Fate::Turned,
+    }
+}
+
+fn attempt(statement: &Statement) -> String {
+    format!("{} on \"{}\"", statement.operation, statement.table)
+}
+
 /// What went wrong while `attempt` ("begin a transaction") was under way.
-pub fn from_server(error: &sqlx::Error, attempt: &str) -> Failure {
-    let sqlx::Error::Database(told) = error else {
-        return lost(error, attempt);
+pub fn from_server(
+    error: &tokio_postgres::Error,
+    connection: &Connection,
+    attempt: &str,
+) -> Failure {
+    let Some(told) = error.as_db_error() else {
+        return match connection.why_ended() {
+            Some(why) => lost(why, attempt),
+            None => lost(describe(error), attempt),
+        };
     };
-    let Some(told) = told.try_downcast_ref::<PgDatabaseError>() else {
-        return lost(error, attempt);
-    };
+    let state = told.code().code();
     let (code, fate, why) = classify(told);
-    let mut error =
-        Error::new(code, format!("{attempt} failed: {why}")).with_sql_state(told.code());
+    let mut error = Error::new(code, format!("{attempt} failed: {why}")).with_sql_state(state);
     error.table = told.table().map(ToOwned::to_owned);
     error.column = told
         .column()
         .map(ToOwned::to_owned)
         .or_else(|| key_columns(told).into_iter().next());
     error.constraint = told.constraint().map(ToOwned::to_owned);
-    if !told.code().starts_with("22") {
+    if !state.starts_with("22") {
         error = error.with_cause(told.message());
     }
     if code == Code::StatementTimeout || fate == Fate::Turned {
@@ -47,18 +77,15 @@ pub fn from_server(error: &sqlx::Error, attempt: &str) -> Failure {
 }
 
 /// What went wrong while connecting to `server`.
-pub fn from_connect(error: &sqlx::Error, server: &str) -> Failure {
-    let told = match error {
-        sqlx::Error::Database(told) => told.try_downcast_ref::<PgDatabaseError>(),
-        _ => None,
-    };
-    let (why, passing) = match told.map(PgDatabaseError::code) {
+pub fn from_connect(error: &tokio_postgres::Error, server: &str) -> Failure {
+    let told = error.as_db_error();
+    let (why, passing) = match told.map(|told| told.code().code()) {
         Some("28P01" | "28000") => ("it refuses the user or the password", false),
         Some("3D000") => ("there is no database of that name", false),
         Some("53300") => ("it has no connection left", true),
         Some("57P03" | "57P01" | "57P02") => ("it is starting up or shutting down", true),
         Some(_) => ("it refuses the connection", false),
-        None => crate::engine::server::why_unreachable(error),
+        None => unreachable(error).why(),
     };
     let mut failed = Error::new(
         Code::ConnectFailed,
@@ -66,9 +93,9 @@ pub fn from_connect(error: &sqlx::Error, server: &str) -> Failure {
     );
     failed = match told {
         Some(told) => failed
-            .with_sql_state(told.code())
+            .with_sql_state(told.code().code())
             .with_cause(told.message()),
-        None => failed.with_cause(error),
+        None => failed.with_cause(describe(error)),
     };
     if passing {
         failed = failed.retryable();
@@ -76,17 +103,43 @@ pub fn from_connect(error: &sqlx::Error, server: &str) -> Failure {
     Failure::refused(failed)
 }
 
-fn lost(error: &sqlx::Error, attempt: &str) -> Failure {
-    crate::engine::server::lost(error, attempt)
+/// What is wrong with the certificates for connections to `server`.
+pub fn from_certificates(why: &dyn std::error::Error, server: &str) -> Error {
+    let (told, _) = Unreachable::Tls.why();
+    let message = format!("cannot connect to {server}: {told}");
+    Error::new(Code::ConnectFailed, message).with_cause(why)
 }
 
-fn classify(told: &PgDatabaseError) -> (Code, Fate, String) {
+fn unreachable(error: &tokio_postgres::Error) -> Unreachable<'_> {
+    if error.is_closed() {
+        return Unreachable::Broken;
+    }
+    match error.source().and_then(|source| source.downcast_ref()) {
+        Some(error) => Unreachable::Io(error),
+        // Its kinds are private. The server has no TLS, and had to.
+        None if error.to_string().contains("TLS") => Unreachable::Tls,
+        None => Unreachable::Other,
+    }
+}
+
+/// The driver's words, and those of what caused it.
+pub fn describe(error: &tokio_postgres::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+fn classify(told: &DbError) -> (Code, Fate, String) {
     let conflict = Fate::Conflict { whole: false };
-    let fatal = matches!(told.severity(), PgSeverity::Fatal | PgSeverity::Panic);
+    let fatal = matches!(
+        told.parsed_severity(),
+        Some(Severity::Fatal | Severity::Panic)
+    );
     let named = |name: Option<&str>, otherwise: &str| name.unwrap_or(otherwise).to_owned();
     let constraint = || named(told.constraint(), "a constraint");
     let table = told.table().unwrap_or_default();
-    let (code, fate, why) = match told.code() {
+    let (code, fate, why) = match told.code().code() {
         "23505" => (
             Code::UniqueViolation,
             Fate::Refused,
@@ -209,7 +262,7 @@ fn classify(told: &PgDatabaseError) -> (Code, Fate, String) {
 
 /// Of `Key (email, name)=(...) already exists.` the columns, where it names no others; what follows
 /// them are values.
-fn key_columns(told: &PgDatabaseError) -> Vec<String> {
+fn key_columns(told: &DbError) -> Vec<String> {
     let columns = told
         .detail()
         .and_then(|detail| detail.strip_prefix("Key (")?.split_once(")="))

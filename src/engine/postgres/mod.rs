@@ -1,106 +1,76 @@
-//! PostgreSQL, and what speaks its protocol, over sqlx's connections.
+//! PostgreSQL, and what speaks its protocol, over tokio-postgres.
 
+mod connection;
 mod decode;
 mod encode;
 mod error;
+mod tls;
 pub mod types;
 
-use std::time::Duration;
+use std::pin::pin;
 
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Either, Executor, Row};
+use tokio_postgres::Config as ConnectOptions;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Row, RowStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
+pub use self::connection::{Connection, Facts};
 use self::types::ColumnType;
-use super::server::{
-    Address, Config, Driver, Executed, Failure, Isolation, Tables, Texts, TlsMode,
-};
+use super::server::{Address, Config, Driver, Executed, Failure, Isolation, Tables, Texts};
 use super::{Keep, Rows, Statement};
+use crate::error::Error;
 use crate::value::Value;
 
-/// Distinct statements kept prepared per connection. Every shape of operation is one, and an
-/// application has a few dozen; closing one that is pushed out costs a round trip.
-const PREPARED_STATEMENTS: usize = 512;
+/// What texts of dates and times depend on.
+const SESSION: [(&str, &str); 2] = [("TimeZone", "UTC"), ("DateStyle", "ISO")];
 
 pub struct Postgres {
-    options: PgConnectOptions,
+    options: ConnectOptions,
+    /// Or what is wrong with what was given for it.
+    tls: Result<MakeRustlsConnect, Error>,
     name: String,
     schema: Option<String>,
     prepare: bool,
-    statement_timeout: Duration,
-}
-
-pub struct Connection {
-    raw: PgConnection,
-    facts: Facts,
-}
-
-/// What statements depend on besides the tables.
-pub struct Facts {
-    pub schema: Option<String>,
-    /// A collation whose lower case is Unicode's, where the database's own knows ASCII only.
-    pub folding: Option<String>,
+    /// What follows the BEGIN of a transaction.
+    settings: String,
 }
 
 impl Postgres {
     pub fn new(address: &Address, config: &Config) -> Self {
-        let tls = &address.tls;
-        let mut options = PgConnectOptions::new_without_pgpass()
-            .host(&address.host)
+        let name = address.name("PostgreSQL");
+        let mut options = ConnectOptions::new();
+        options
+            .host(address.socket.as_deref().unwrap_or(&address.host))
             .port(address.port)
-            .username(&address.user)
-            .database(&address.database)
+            .user(&address.user)
+            .dbname(&address.database)
             .application_name(&config.application_name)
-            .statement_cache_capacity(PREPARED_STATEMENTS)
-            // Floats cross in binary; and poolers refuse parameters that they do not know.
-            .extra_float_digits(None)
-            .ssl_mode(match tls.mode {
-                TlsMode::Disable => PgSslMode::Disable,
-                TlsMode::Prefer => PgSslMode::Prefer,
-                TlsMode::Encrypt => PgSslMode::Require,
-                TlsMode::VerifyCa => PgSslMode::VerifyCa,
-                TlsMode::VerifyFull => PgSslMode::VerifyFull,
-            })
-            .disable_statement_logging();
-        if let Some(socket) = &address.socket {
-            options = options.socket(socket);
-        }
+            .ssl_mode(tls::ssl_mode(address.tls.mode));
         if let Some(password) = &address.password {
-            options = options.password(password);
+            options.password(password);
         }
-        if let Some(ca) = &tls.ca {
-            options = options.ssl_root_cert_from_pem(ca.clone().into_bytes());
+        let timeout = config.statement_timeout().as_millis();
+        let timeout = (timeout > 0).then(|| ("statement_timeout", timeout.to_string()));
+        let settings = SESSION.map(|(name, value)| (name, value.to_owned()));
+        let settings = settings.into_iter().chain(timeout);
+        let mut more = String::new();
+        if config.prepare {
+            let settings = settings.map(|(name, value)| format!("-c {name}={value} "));
+            options.options(settings.collect::<String>());
+        } else {
+            // A pooler passes on neither start-up options nor what a session has set.
+            more.extend(settings.map(|(name, value)| format!("; SET LOCAL {name} = '{value}'")));
         }
-        if let Some(cert) = &tls.cert {
-            options = options.ssl_client_cert_from_pem(cert);
-        }
-        if let Some(key) = &tls.key {
-            options = options.ssl_client_key_from_pem(key);
-        }
-        let statement_timeout = config.statement_timeout();
-        if config.prepare && !statement_timeout.is_zero() {
-            let milliseconds = statement_timeout.as_millis().to_string();
-            options = options.options([("statement_timeout", milliseconds)]);
-        }
+        let tls = tls::config(&address.tls).map(MakeRustlsConnect::new);
         Self {
             options,
-            name: address.name("PostgreSQL"),
+            tls: tls.map_err(|why| error::from_certificates(&*why, &name)),
+            name,
             schema: config.schema.clone(),
             prepare: config.prepare,
-            statement_timeout,
+            settings: more,
         }
-    }
-
-    /// Whether the database folds letters that are not ASCII, and else a collation that does.
-    async fn folding(&self, raw: &mut PgConnection) -> sqlx::Result<Option<String>> {
-        const QUERY: &str = "SELECT CASE WHEN lower('Ä') <> 'ä' THEN \
-            (SELECT collname::text FROM pg_collation \
-             WHERE collname IN ('und-x-icu', 'pg_c_utf8', 'C.utf8', 'en_US.utf8') \
-             AND pg_collation_is_visible(oid) \
-             ORDER BY array_position(ARRAY['und-x-icu', 'pg_c_utf8', 'C.utf8'], collname::text) \
-             LIMIT 1) END";
-        let row: PgRow = raw.fetch_one(sqlx::raw_sql(QUERY)).await?;
-        row.try_get(0)
     }
 }
 
@@ -116,21 +86,26 @@ impl Driver for Postgres {
     }
 
     async fn connect(&self) -> Result<Connection, Failure> {
-        let unreachable = |error| error::from_connect(&error, &self.name);
-        let mut raw = self.options.connect().await.map_err(unreachable)?;
-        let folding = self.folding(&mut raw).await.map_err(unreachable)?;
-        let schema = self.schema.clone();
-        let facts = Facts { schema, folding };
-        Ok(Connection { raw, facts })
+        let tls = self.tls.clone()?;
+        Connection::open(&self.options, tls, self.schema.clone())
+            .await
+            .map_err(|error| error::from_connect(&error, &self.name))
     }
 
     async fn disconnect(connection: Connection) {
-        // Whoever is left without a goodbye notices by itself.
-        let _ = connection.raw.close().await;
+        connection.close().await;
+    }
+
+    fn is_open(connection: &Connection) -> bool {
+        connection.is_open()
+    }
+
+    fn share(connection: &Connection) -> Option<Connection> {
+        Some(connection.clone())
     }
 
     fn facts(connection: &Connection) -> &Facts {
-        &connection.facts
+        connection.facts()
     }
 
     async fn describe(
@@ -150,16 +125,15 @@ impl Driver for Postgres {
             .iter()
             .map(|table| quoted(table, self.schema.as_deref()))
             .collect();
-        let query = sqlx::query(QUERY).bind(quoted).persistent(self.prepare);
-        let failed = |error| error::from_server(&error, "reading how tables are built");
-        let rows = connection.raw.fetch_all(query).await.map_err(failed)?;
+        let attempt = "reading how tables are built";
+        let rows = ask(connection, QUERY, &[(&quoted, Type::TEXT_ARRAY)], attempt).await?;
+        let failed = |error| error::from_server(&error, connection, attempt);
         let mut found: Tables<ColumnType> = Tables::new();
         for row in rows {
             let place: i64 = row.try_get(0).map_err(failed)?;
             let column: String = row.try_get(1).map_err(failed)?;
-            let oid: sqlx::postgres::types::Oid = row.try_get(2).map_err(failed)?;
             let column_type = ColumnType {
-                oid: oid.0,
+                oid: row.try_get(2).map_err(failed)?,
                 name: row.try_get(3).map_err(failed)?,
                 loose: row.try_get(4).map_err(failed)?,
             };
@@ -177,17 +151,28 @@ impl Driver for Postgres {
         values: &[Value],
     ) -> Result<Executed, Failure> {
         let arguments = encode::bind(statement, values)?;
-        let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), arguments)
-            .persistent(self.prepare);
-        let result = collect(&mut connection.raw, query, statement).await;
-        match result {
+        let types = || encode::types(statement);
+        if !connection.is_open() {
+            return Err(error::before_statement(connection, statement));
+        }
+        let client = connection.client();
+        let answer = connection.ask(async {
+            let rows = if self.prepare {
+                let prepared = connection.prepared(&statement.sql, types).await?;
+                client.query_raw(&prepared, arguments.iter()).await?
+            } else {
+                let typed = arguments.iter().zip(types());
+                client.query_typed_raw(&statement.sql, typed).await?
+            };
+            collect(rows, statement).await
+        });
+        match answer.await {
             Ok(collected) => Ok(collected?),
             Err(failed) => {
-                let failure = error::from_statement(&failed, statement);
+                let failure = error::from_statement(&failed, connection, statement);
                 if failure.error.sql_state.as_deref() == Some("0A000") {
-                    // A plan of a table that has changed; it is in this connection's cache.
-                    let cleared = connection.raw.clear_cached_statements().await;
-                    cleared.map_err(|error| error::from_server(&error, "forgetting a plan"))?;
+                    // A plan of a table that has changed; it is among this connection's.
+                    connection.forget_statements();
                 }
                 Err(failure)
             }
@@ -200,13 +185,9 @@ impl Driver for Postgres {
         sql: &str,
         attempt: &str,
     ) -> Result<(), Failure> {
-        let statements = sqlx::raw_sql(AssertSqlSafe(sql));
-        connection
-            .raw
-            .execute(statements)
-            .await
-            .map(drop)
-            .map_err(|error| error::from_server(&error, attempt))
+        let client = connection.client();
+        let answer = connection.ask(client.batch_execute(sql)).await;
+        answer.map_err(|error| error::from_server(&error, connection, attempt))
     }
 
     async fn fetch(
@@ -215,15 +196,12 @@ impl Driver for Postgres {
         sql: &str,
         values: &[&str],
     ) -> Result<Vec<Texts>, Failure> {
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        for value in values {
-            query = query.bind(*value);
-        }
-        let failed = |error| error::from_server(&error, "reading about the database");
-        let rows = connection.raw.fetch_all(query).await.map_err(failed)?;
-        let cells = |row: &PgRow| (0..row.len()).map(|index| row.try_get(index)).collect();
-        let texts: sqlx::Result<Vec<Texts>> = rows.iter().map(cells).collect();
-        texts.map_err(failed)
+        let attempt = "reading about the database";
+        let values: Vec<Given> = values.iter().map(|text| (text as _, Type::TEXT)).collect();
+        let rows = ask(connection, sql, &values, attempt).await?;
+        let cells = |row: &Row| (0..row.len()).map(|index| row.try_get(index)).collect();
+        let texts: Result<Vec<Texts>, _> = rows.iter().map(cells).collect();
+        texts.map_err(|error| error::from_server(&error, connection, attempt))
     }
 
     async fn query(
@@ -232,19 +210,9 @@ impl Driver for Postgres {
         sql: &str,
         values: &[Value],
     ) -> Result<(Vec<String>, Rows), Failure> {
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        for value in values {
-            query = match value {
-                Value::Null | Value::List(_) => query.bind(None::<String>),
-                Value::Boolean(boolean) => query.bind(*boolean),
-                Value::Integer(integer) | Value::Timestamp(integer) => query.bind(*integer),
-                Value::Real(real) => query.bind(*real),
-                Value::Text(text) => query.bind(text),
-            };
-        }
-        let failed = |error| error::from_server(&error, "a statement");
-        let rows = connection.raw.fetch_all(query).await.map_err(failed)?;
-        let columns = rows.first().map_or(Vec::new(), |row: &PgRow| {
+        let values: Vec<Given> = values.iter().map(given).collect();
+        let rows = ask(connection, sql, &values, "a statement").await?;
+        let columns = rows.first().map_or(Vec::new(), |row: &Row| {
             let columns = row.columns().iter();
             columns.map(|column| column.name().to_owned()).collect()
         });
@@ -261,11 +229,7 @@ impl Driver for Postgres {
             sql.push_str(" ISOLATION LEVEL ");
             sql.push_str(isolation.sql());
         }
-        if !self.prepare && !self.statement_timeout.is_zero() {
-            // A pooler passes on neither start-up options nor what a session has set.
-            let milliseconds = self.statement_timeout.as_millis();
-            sql.push_str(&format!("; SET LOCAL statement_timeout = {milliseconds}"));
-        }
+        sql.push_str(&self.settings);
         sql
     }
 
@@ -274,34 +238,53 @@ impl Driver for Postgres {
     }
 }
 
+type Given<'v> = (&'v (dyn ToSql + Sync), Type);
+
+/// A value of which nothing is known but itself.
+fn given(value: &Value) -> Given<'_> {
+    match value {
+        Value::Null | Value::List(_) => (&None::<&str>, Type::TEXT),
+        Value::Boolean(boolean) => (boolean, Type::BOOL),
+        Value::Integer(integer) | Value::Timestamp(integer) => (integer, Type::INT8),
+        Value::Real(real) => (real, Type::FLOAT8),
+        Value::Text(text) => (text, Type::TEXT),
+    }
+}
+
+/// Runs a statement without keeping it prepared.
+async fn ask(
+    connection: &Connection,
+    sql: &str,
+    values: &[Given<'_>],
+    attempt: &str,
+) -> Result<Vec<Row>, Failure> {
+    let rows = connection.ask(connection.client().query_typed(sql, values));
+    rows.await
+        .map_err(|error| error::from_server(&error, connection, attempt))
+}
+
 /// Reads the answer to its end even when only the first row is kept, and after a cell that cannot
-/// be decoded: the connection goes on to the next caller.
+/// be decoded: what is told at the end, a failure it may be, is a part of it.
 async fn collect(
-    raw: &mut PgConnection,
-    query: sqlx::query::Query<'_, sqlx::Postgres, sqlx::postgres::PgArguments>,
+    rows: RowStream,
     statement: &Statement,
-) -> sqlx::Result<crate::error::Result<Executed>> {
+) -> Result<crate::error::Result<Executed>, tokio_postgres::Error> {
     let mut cells = Rows::new();
-    let mut changes = 0;
     let mut undecodable = None;
-    let mut results = raw.fetch_many(query);
-    while let Some(result) = results.try_next().await? {
-        match result {
-            Either::Left(done) => changes += done.rows_affected(),
-            Either::Right(row) => {
-                if statement.keep == Keep::First && !cells.is_empty() {
-                    continue;
-                }
-                if let Err(error) = decode::decode(&row, statement, &mut cells) {
-                    undecodable.get_or_insert(error);
-                }
-            }
+    let mut rows = pin!(rows);
+    while let Some(row) = rows.try_next().await? {
+        if statement.keep == Keep::First && !cells.is_empty() {
+            continue;
+        }
+        if let Err(error) = decode::decode(&row, statement, &mut cells) {
+            undecodable.get_or_insert(error);
         }
     }
     if let Some(error) = undecodable {
         return Ok(Err(error));
     }
     if statement.keep == Keep::Changes {
+        let changes = rows.rows_affected().unwrap_or(0);
         cells.push(Value::Integer(changes as i64));
     }
     Ok(Ok(Executed {

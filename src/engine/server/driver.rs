@@ -28,6 +28,17 @@ pub trait Driver: Send + Sync + 'static {
     /// Says goodbye.
     fn disconnect(connection: Self::Connection) -> impl Future<Output = ()> + Send;
 
+    /// Whether it has not ended, as far as is known without asking.
+    fn is_open(_connection: &Self::Connection) -> bool {
+        true
+    }
+
+    /// Another handle to the same connection: what is sent by one does not wait for the answers to
+    /// what was sent by the others. None where the protocol has no such thing.
+    fn share(_connection: &Self::Connection) -> Option<Self::Connection> {
+        None
+    }
+
     /// Reads how tables are built, by the names that operations have for them. Those that do not
     /// exist are missing in the answer.
     fn describe(

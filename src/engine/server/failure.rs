@@ -1,5 +1,8 @@
 //! What a server's failure means for the statement, and for its connection.
 
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
+
 use crate::error::{Code, Error};
 
 #[derive(Debug)]
@@ -87,36 +90,49 @@ impl From<Error> for Failure {
 }
 
 /// The error of a statement whose connection broke.
-pub fn lost(error: &sqlx::Error, attempt: &str) -> Failure {
+pub fn lost(cause: impl Display, attempt: &str) -> Failure {
     let message = format!(
         "{attempt} lost its connection to the server; whether it was carried out is not known"
     );
     Failure {
-        error: Error::new(Code::ConnectionLost, message).with_cause(error),
+        error: Error::new(Code::ConnectionLost, message).with_cause(cause),
         fate: Fate::Lost,
     }
 }
 
-/// Why a server could not be reached, and whether that may pass.
-pub fn why_unreachable(error: &sqlx::Error) -> (&'static str, bool) {
-    use std::io::ErrorKind;
-    match error {
-        sqlx::Error::Tls(_) => (BAD_TLS, false),
-        sqlx::Error::Io(error) => match error.kind() {
-            ErrorKind::ConnectionRefused => ("nothing accepts connections there", true),
-            ErrorKind::NotFound => ("there is no such socket", true),
-            ErrorKind::PermissionDenied => ("the socket may not be used", false),
-            // What rustls makes of a certificate it does not trust.
-            ErrorKind::InvalidData => (BAD_TLS, false),
-            ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe => {
-                ("the connection broke", true)
-            }
-            _ => ("its name cannot be resolved, or no way leads there", true),
-        },
-        sqlx::Error::Configuration(_) => ("the options cannot be used together", false),
-        _ => ("it does not answer as such a server", false),
+/// What kept a connection from being made, where the server itself said nothing.
+pub enum Unreachable<'e> {
+    Tls,
+    Io(&'e io::Error),
+    Broken,
+    Options,
+    Other,
+}
+
+impl Unreachable<'_> {
+    /// In words, and whether it may pass.
+    pub fn why(&self) -> (&'static str, bool) {
+        match self {
+            Self::Tls => (BAD_TLS, false),
+            Self::Io(error) => match error.kind() {
+                ErrorKind::ConnectionRefused => ("nothing accepts connections there", true),
+                ErrorKind::NotFound => ("there is no such socket", true),
+                ErrorKind::PermissionDenied => ("the socket may not be used", false),
+                // What rustls makes of a certificate it does not trust.
+                ErrorKind::InvalidData => (BAD_TLS, false),
+                ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe => {
+                    (BROKEN, true)
+                }
+                _ => ("its name cannot be resolved, or no way leads there", true),
+            },
+            Self::Broken => (BROKEN, true),
+            Self::Options => ("the options cannot be used together", false),
+            Self::Other => ("it does not answer as such a server", false),
+        }
     }
 }
+
+const BROKEN: &str = "the connection broke";
 
 const BAD_TLS: &str = "TLS could not be agreed on, or its certificate is not trusted; tls.ca names \
                        the authority that signed it";

@@ -10,6 +10,7 @@ mod failure;
 mod plan;
 mod pool;
 mod replicas;
+mod sharing;
 mod transaction;
 
 use std::collections::HashSet;
@@ -20,15 +21,16 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
-pub use config::{Address, Config, TlsMode};
+pub use config::{Address, Config, Tls, TlsMode};
 pub use driver::{Driver, Executed, Isolation, Tables, Texts};
-pub use failure::{Failure, Fate, lost, why_unreachable};
+pub use failure::{Failure, Fate, Unreachable, lost};
 pub use plan::Plan;
 pub use transaction::Transaction;
 
 use self::backoff::Backoff;
-use self::pool::{Lease, Pool};
+use self::pool::Pool;
 use self::replicas::Replicas;
+use self::sharing::Held;
 use super::gate::{Drained, Gate, InFlight};
 use super::{Access, Call, Connections, Program, Rows, Statement};
 use crate::error::Result;
@@ -122,17 +124,16 @@ impl<D: Driver> Server<D> {
         let mut backoff = Backoff::new(patience);
         let mut renewed = false;
         loop {
-            let mut lease = pool.lease(plan.operation).await?;
+            let mut held = self.hold(pool, plan).await?;
             call.stops_waiting();
-            let failure = match self.attempt(&mut lease, plan, values).await {
+            let failure = match self.attempt(&mut held, plan, values).await {
                 Ok(rows) => return Ok(rows),
                 Err(failure) => failure,
             };
-            if failure.spoils_connection() {
-                lease.spoil();
+            if failure.spoils_connection() && held.spoil() {
                 pool.lose(&failure.error);
             }
-            drop(lease);
+            drop(held);
             let again = match failure.fate {
                 Fate::Refused | Fate::Silent => false,
                 Fate::Conflict { .. } => backoff.wait().await,
@@ -154,34 +155,52 @@ impl<D: Driver> Server<D> {
         }
     }
 
+    /// A connection for a plan, or a place on one.
+    async fn hold(&self, pool: &Pool<D>, plan: &Plan<D>) -> Result<Held<D>> {
+        let knowledge = self.knowledge.load(Ordering::Acquire);
+        let program = plan.compiled(knowledge);
+        let is_short = program.is_some_and(|program| program.is_short());
+        if is_short && !self.driver().always_in_transaction() {
+            return pool.place(plan.operation).await;
+        }
+        Ok(Held::Alone(pool.lease(plan.operation).await?))
+    }
+
     async fn attempt(
         &self,
-        lease: &mut Lease<D>,
+        held: &mut Held<D>,
         plan: &Plan<D>,
         values: &[Value],
     ) -> Result<Rows, Failure> {
-        lease.distrust();
+        held.distrust();
         let result = self
-            .in_time(plan.operation, async {
-                let own_transaction = self.driver().always_in_transaction();
-                if own_transaction {
-                    self.begin(lease, None, "").await?;
-                }
-                let result = match self.program(lease, plan).await {
-                    Ok(program) => {
-                        self.run_program(lease, &program, values, own_transaction)
-                            .await
-                    }
-                    Err(failure) => Err(failure),
-                };
-                if own_transaction {
-                    return self.end(lease, result).await;
-                }
-                result
-            })
+            .in_time(plan.operation, self.run_whole(held, plan, values))
             .await;
         if !result.as_ref().is_err_and(Failure::spoils_connection) {
-            lease.trust();
+            held.trust();
+        }
+        result
+    }
+
+    async fn run_whole(
+        &self,
+        connection: &mut D::Connection,
+        plan: &Plan<D>,
+        values: &[Value],
+    ) -> Result<Rows, Failure> {
+        let own_transaction = self.driver().always_in_transaction();
+        if own_transaction {
+            self.begin(connection, None, "").await?;
+        }
+        let result = match self.program(connection, plan).await {
+            Ok(program) => {
+                self.run_program(connection, &program, values, own_transaction)
+                    .await
+            }
+            Err(failure) => Err(failure),
+        };
+        if own_transaction {
+            return self.end(connection, result).await;
         }
         result
     }
@@ -201,18 +220,22 @@ impl<D: Driver> Server<D> {
     }
 
     /// The program of a plan, written for the tables as they are.
-    async fn program(&self, lease: &mut Lease<D>, plan: &Plan<D>) -> Result<Arc<Program>, Failure> {
+    async fn program(
+        &self,
+        connection: &mut D::Connection,
+        plan: &Plan<D>,
+    ) -> Result<Arc<Program>, Failure> {
         let knowledge = self.knowledge.load(Ordering::Acquire);
         if let Some(program) = plan.compiled(knowledge) {
             return Ok(program);
         }
-        let tables = self.describe(lease, &plan.tables).await?;
-        Ok(plan.compile(D::facts(lease), tables, knowledge))
+        let tables = self.describe(connection, &plan.tables).await?;
+        Ok(plan.compile(D::facts(connection), tables, knowledge))
     }
 
     async fn describe(
         &self,
-        lease: &mut Lease<D>,
+        connection: &mut D::Connection,
         names: &[String],
     ) -> Result<Tables<D::Column>, Failure> {
         let unknown: HashSet<&str> = {
@@ -222,7 +245,7 @@ impl<D: Driver> Server<D> {
         };
         if !unknown.is_empty() {
             let unknown: Vec<&str> = unknown.into_iter().collect();
-            let found = self.driver().describe(lease, &unknown).await?;
+            let found = self.driver().describe(connection, &unknown).await?;
             self.tables.write().extend(found);
         }
         let known = self.tables.read();
@@ -242,28 +265,31 @@ impl<D: Driver> Server<D> {
 
     async fn run_program(
         &self,
-        lease: &mut Lease<D>,
+        connection: &mut D::Connection,
         program: &Program,
         values: &[Value],
         in_transaction: bool,
     ) -> Result<Rows, Failure> {
         match program {
-            Program::One(statement) => Ok(self.execute(lease, statement, values).await?.rows),
+            Program::One(statement) => Ok(self.execute(connection, statement, values).await?.rows),
             Program::ChooseThenWrite { .. } | Program::LockThenDelete { .. } if !in_transaction => {
                 // Locking what others do not have must not lock what lies between.
                 let isolation = matches!(program, Program::LockThenDelete { .. })
                     .then_some(Isolation::ReadCommitted);
-                self.begin(lease, isolation, "").await?;
-                let result = self.run_steps(lease, program, values, true).await;
-                self.end(lease, result).await
+                self.begin(connection, isolation, "").await?;
+                let result = self.run_steps(connection, program, values, true).await;
+                self.end(connection, result).await
             }
-            _ => self.run_steps(lease, program, values, in_transaction).await,
+            _ => {
+                self.run_steps(connection, program, values, in_transaction)
+                    .await
+            }
         }
     }
 
     async fn run_steps(
         &self,
-        lease: &mut Lease<D>,
+        connection: &mut D::Connection,
         program: &Program,
         values: &[Value],
         in_transaction: bool,
@@ -271,19 +297,19 @@ impl<D: Driver> Server<D> {
         let mut values = values.to_vec();
         let after_write = |failure: Failure| failure.after_write(!in_transaction);
         match program {
-            Program::One(statement) => Ok(self.execute(lease, statement, &values).await?.rows),
+            Program::One(statement) => Ok(self.execute(connection, statement, &values).await?.rows),
             Program::WriteThenRead { write, read } => {
-                let changed = self.execute(lease, write, &values).await?.rows;
+                let changed = self.execute(connection, write, &values).await?.rows;
                 if changed == [Value::Integer(0)] {
                     return Ok(Rows::new());
                 }
-                let read = self.execute(lease, read, &values).await;
+                let read = self.execute(connection, read, &values).await;
                 Ok(read.map_err(after_write)?.rows)
             }
             Program::InsertThenRead { insert, read } => {
-                let new_id = self.execute(lease, insert, &values).await?.new_id;
+                let new_id = self.execute(connection, insert, &values).await?.new_id;
                 values.push(new_id.map_or(Value::Null, |id| Value::Text(id.to_string())));
-                let read = self.execute(lease, read, &values).await;
+                let read = self.execute(connection, read, &values).await;
                 Ok(read.map_err(after_write)?.rows)
             }
             Program::MakeIdThenInsert {
@@ -291,9 +317,9 @@ impl<D: Driver> Server<D> {
                 insert,
                 read,
             } => {
-                values.extend(self.execute(lease, make_id, &values).await?.rows);
-                self.execute(lease, insert, &values).await?;
-                let read = self.execute(lease, read, &values).await;
+                values.extend(self.execute(connection, make_id, &values).await?.rows);
+                self.execute(connection, insert, &values).await?;
+                let read = self.execute(connection, read, &values).await;
                 Ok(read.map_err(after_write)?.rows)
             }
             Program::ChooseThenWrite {
@@ -301,36 +327,36 @@ impl<D: Driver> Server<D> {
                 write,
                 read,
             } => {
-                let mut chosen = self.execute(lease, choose, &values).await?.rows;
+                let mut chosen = self.execute(connection, choose, &values).await?.rows;
                 let Some(key) = chosen.pop() else {
                     return Ok(Rows::new());
                 };
                 values.push(key);
-                self.execute(lease, write, &values).await?;
+                self.execute(connection, write, &values).await?;
                 match read {
-                    Some(read) => Ok(self.execute(lease, read, &values).await?.rows),
+                    Some(read) => Ok(self.execute(connection, read, &values).await?.rows),
                     None => Ok(chosen),
                 }
             }
             Program::LockThenDelete { lock, delete } => {
-                let keys = self.execute(lease, lock, &values).await?.rows;
+                let keys = self.execute(connection, lock, &values).await?.rows;
                 if keys.is_empty() {
                     return Ok(vec![Value::Integer(0)]);
                 }
                 values.push(Value::List(keys));
-                Ok(self.execute(lease, delete, &values).await?.rows)
+                Ok(self.execute(connection, delete, &values).await?.rows)
             }
         }
     }
 
     async fn execute(
         &self,
-        lease: &mut Lease<D>,
+        connection: &mut D::Connection,
         statement: &Statement,
         values: &[Value],
     ) -> Result<Executed, Failure> {
         statement.check_values(values)?;
-        let result = self.driver().execute(lease, statement, values).await;
+        let result = self.driver().execute(connection, statement, values).await;
         if result
             .as_ref()
             .is_err_and(|failure| failure.fate == Fate::Outdated)
@@ -343,29 +369,38 @@ impl<D: Driver> Server<D> {
     /// Begins a transaction, and runs `more` in the same round trip. Where that is lost, nothing is.
     async fn begin(
         &self,
-        lease: &mut Lease<D>,
+        connection: &mut D::Connection,
         isolation: Option<Isolation>,
         more: &str,
     ) -> Result<(), Failure> {
         let sql = format!("{}{more}", self.driver().begin(isolation));
-        let begun = self.driver().control(lease, &sql, "begin a transaction");
+        let begun = self
+            .driver()
+            .control(connection, &sql, "begin a transaction");
         begun.await.map_err(Failure::of_nothing)
     }
 
     /// Commits what succeeded, and rolls back what did not.
-    async fn end<T>(&self, lease: &mut Lease<D>, result: Result<T, Failure>) -> Result<T, Failure> {
+    async fn end<T>(
+        &self,
+        connection: &mut D::Connection,
+        result: Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let (sql, attempt) = match &result {
             Ok(_) => ("COMMIT", "commit"),
             Err(failure) if failure.spoils_connection() => return result,
             Err(_) => ("ROLLBACK", "roll back"),
         };
-        match (self.driver().control(lease, sql, attempt).await, result) {
+        match (
+            self.driver().control(connection, sql, attempt).await,
+            result,
+        ) {
             (Ok(()), result) => result,
             (Err(failure), Ok(_)) => {
                 if !failure.spoils_connection() {
                     // Whatever is left of it must not go back into the pool.
                     self.driver()
-                        .control(lease, "ROLLBACK", "roll back")
+                        .control(connection, "ROLLBACK", "roll back")
                         .await?;
                 }
                 Err(failure)

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{
-    self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType,
+    self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType, Timeouts,
 };
 use deadpool::{Runtime, Status};
 use parking_lot::Mutex;
@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use super::backoff::{Backoff, shortened};
 use super::driver::Driver;
 use super::failure::Failure;
+use super::sharing::{Held, Sharing};
 use crate::engine::Connections;
 use crate::engine::gate::closed;
 use crate::error::{Code, Error, Result};
@@ -67,6 +68,7 @@ pub struct Pool<D: Driver> {
     connections: managed::Pool<Manager<D>>,
     limits: Limits,
     busy: Arc<Busy>,
+    sharing: Sharing<D>,
     maintained: AtomicBool,
 }
 
@@ -90,6 +92,7 @@ impl<D: Driver> Pool<D> {
             connections,
             limits,
             busy: Arc::default(),
+            sharing: Sharing::default(),
             maintained: AtomicBool::new(false),
         }
     }
@@ -98,10 +101,19 @@ impl<D: Driver> Pool<D> {
         &self.connections.manager().driver
     }
 
-    /// Callers beyond the most connections. To deadpool, those wait too who are connecting.
     fn waiting(&self) -> usize {
+        self.queued() + self.sharing.waiting()
+    }
+
+    /// Callers beyond the most connections. To deadpool, those wait too who are connecting.
+    fn queued(&self) -> usize {
         let Status { size, waiting, .. } = self.connections.status();
         (size + waiting).saturating_sub(self.limits.max)
+    }
+
+    /// Whether somebody waits for a connection to come back.
+    pub fn is_wanted(&self) -> bool {
+        self.queued() > 0
     }
 
     pub fn limits(&self) -> &Limits {
@@ -127,13 +139,20 @@ impl<D: Driver> Pool<D> {
     /// A connection, for `what`: an idle one, or a new one while there are fewer than the most,
     /// or the next to become free.
     pub async fn lease(&self, what: &'static str) -> Result<Lease<D>> {
-        if self.waiting() >= self.limits.max_waiting {
-            return Err(self.overloaded(what));
-        }
+        self.refuse_overload(what)?;
+        self.lease_within(self.limits.acquire, what).await
+    }
+
+    /// As `lease`, for whoever has waited already.
+    pub async fn lease_within(&self, patience: Duration, what: &'static str) -> Result<Lease<D>> {
         self.begin_maintenance();
+        let timeouts = Timeouts {
+            wait: Some(patience),
+            ..self.connections.timeouts()
+        };
         let mut backoff = Backoff::new(self.limits.connect_retry);
         loop {
-            let failure = match self.connections.get().await {
+            let failure = match self.connections.timeout_get(&timeouts).await {
                 Ok(connection) => return Ok(Lease::new(connection, &self.busy, what)),
                 Err(PoolError::Backend(failure)) => failure.error,
                 Err(PoolError::Timeout(TimeoutType::Create)) => self.connects_too_slowly(),
@@ -149,16 +168,16 @@ impl<D: Driver> Pool<D> {
         }
     }
 
+    /// As `lease`, for a statement behind which others may stand in line: several callers may have
+    /// the same connection.
+    pub async fn place(&self, what: &'static str) -> Result<Held<D>> {
+        self.refuse_overload(what)?;
+        self.sharing.place(self, what).await
+    }
+
     /// A connection has broken. Closes the idle ones, which are as old.
     pub fn lose(&self, error: &Error) {
-        let manager = self.connections.manager();
-        manager.history.lost.fetch_add(1, Ordering::Relaxed);
-        manager.history.away.store(true, Ordering::Relaxed);
-        manager.events.tell(|| Event::Disconnect {
-            server: manager.driver.name().to_owned(),
-            code: error.code.as_str(),
-            message: error.message.clone(),
-        });
+        self.connections.manager().lose(error);
         self.connections.retain(|_, _| false);
     }
 
@@ -207,16 +226,19 @@ impl<D: Driver> Pool<D> {
         });
     }
 
-    fn overloaded(&self, what: &str) -> Error {
+    fn refuse_overload(&self, what: &str) -> Result<()> {
+        if self.waiting() < self.limits.max_waiting {
+            return Ok(());
+        }
         let message = format!(
             "{what} was refused: {} callers wait for a connection to {} already; the limit is maxWaiting",
             self.limits.max_waiting,
             self.driver().name(),
         );
-        Error::new(Code::Overloaded, message)
+        Err(Error::new(Code::Overloaded, message))
     }
 
-    fn all_busy(&self, what: &str) -> Error {
+    pub fn all_busy(&self, what: &str) -> Error {
         let message = format!(
             "{what} waited {} ms for one of {} connections to {}: {}. More connections \
              (maxConnections), shorter transactions or a longer acquireTimeoutMs help",
@@ -268,6 +290,23 @@ pub struct Manager<D> {
     limits: Limits,
     history: History,
     events: Events,
+}
+
+impl<D: Driver> Manager<D> {
+    fn lose(&self, error: &Error) {
+        self.history.lost.fetch_add(1, Ordering::Relaxed);
+        self.history.away.store(true, Ordering::Relaxed);
+        self.events.tell(|| Event::Disconnect {
+            server: self.driver.name().to_owned(),
+            code: error.code.as_str(),
+            message: error.message.clone(),
+        });
+    }
+
+    fn ended_while_idle(&self) -> Error {
+        let message = format!("{} has closed an idle connection", self.driver.name());
+        Error::new(Code::ConnectionLost, message)
+    }
 }
 
 /// What has become of the connections so far.
@@ -334,6 +373,10 @@ impl<D: Driver> managed::Manager for Manager<D> {
     }
 
     async fn recycle(&self, connection: &mut Self::Type, _: &Metrics) -> RecycleResult<Failure> {
+        if !D::is_open(&connection.raw) {
+            self.lose(&self.ended_while_idle());
+            return Err(RecycleError::message("the server has closed it"));
+        }
         if connection.spoiled || connection.is_outlived() {
             return Err(RecycleError::message("it may not be used again"));
         }
@@ -373,6 +416,11 @@ impl<D: Driver> Lease<D> {
 
     pub fn trust(&mut self) {
         self.lent().spoiled = false;
+    }
+
+    pub fn is_outlived(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|lent| lent.is_outlived())
     }
 
     fn lent(&mut self) -> &mut Pooled<D::Connection> {

@@ -3,6 +3,7 @@
 //! That is first tried beside the writers, by a thread that may take its time. The log starts
 //! afresh only after all of it was moved, which needs a pause of theirs; a log that has become
 //! long without one is moved by the next writer, in its own turn and off the caller's thread.
+//! Whoever gives way to the others makes that pause, and moves what is due before it writes.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -18,6 +19,9 @@ const DUE: u32 = 1_000;
 
 /// Pages after which writers no longer go on beside it.
 const LONG: u32 = 4_000;
+
+/// Check-points in a row that follow those who write meanwhile.
+const TRIES: usize = 8;
 
 /// The log of one database, as the connections of one adapter know it.
 #[derive(Default)]
@@ -71,15 +75,26 @@ impl Log {
         Some(Checkpoint(self.clone()))
     }
 
-    /// Moves the part of the log that nobody reads any more. A check-point that fails or is cut
-    /// short is made up for by a later one.
-    pub fn checkpoint(&self, connection: &Connection) {
+    /// Moves the part of the log that nobody reads any more; tells whether that was all of it. A
+    /// check-point that fails or is cut short is made up for by a later one.
+    pub fn checkpoint(&self, connection: &Connection) -> bool {
         self.tried_at
             .store(self.pages.load(Ordering::Relaxed), Ordering::Relaxed);
         let _alone = self.moving.lock();
-        let _ = connection
+        let counts = connection
             .raw()
-            .query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
+            .query_row("PRAGMA wal_checkpoint", [], |row| {
+                Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            });
+        counts.is_ok_and(|(in_log, moved)| in_log == moved)
+    }
+
+    /// Moves the log when it is due, and what was written meanwhile, until there is nothing left:
+    /// the next writer starts it afresh.
+    pub fn checkpoint_all(&self, connection: &Connection) {
+        if self.is_due() {
+            let _ = (0..TRIES).find(|_| self.checkpoint(connection));
+        }
     }
 
     fn is_long(&self) -> bool {

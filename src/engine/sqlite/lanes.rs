@@ -156,6 +156,14 @@ impl Lanes {
         values: Vec<Value>,
         call: &Arc<Call>,
     ) -> Result<Rows> {
+        if statement.gives_way() && !self.config.is_memory() {
+            let log = self.log.clone();
+            self.with_reader(move |connection| {
+                log.checkpoint_all(connection);
+                Ok(())
+            })
+            .await?;
+        }
         let (answer, unserved) = self.waiting.add(statement, values, call.clone());
         if unserved {
             self.runtime.spawn(self.clone().serve_waiting());
