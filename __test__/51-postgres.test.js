@@ -307,6 +307,89 @@ test("the server knows the application by its name, and limits its statements", 
   expect(await adapter.count({ model: "user" })).toBe(0);
 });
 
+describe("look-ups by a key, many at once", () => {
+  const COUNT = 200;
+  const email = (/** @type {number} */ n) => `user${n}@example.com`;
+  const byEmail = (/** @type {any} */ adapter, /** @type {string} */ value) =>
+    adapter.findOne({ model: "user", where: [{ field: "email", value }] });
+
+  /** Users, and an adapter that has looked one up. @param {object} options */
+  async function users(options) {
+    const { url, query } = await emptyDatabase();
+    await query(userTable('"user"'));
+    await query(`INSERT INTO "user" SELECT n, n, 'user' || n || '@example.com', true, NULL, now(), now()
+      FROM generate_series(0, ${COUNT - 1}) AS n`);
+    const { database, adapter } = open({ url, ...options });
+    await byEmail(adapter, email(0));
+    return { url, query, database, adapter };
+  }
+
+  const numbers = Array.from({ length: COUNT }, (_, n) => n);
+
+  test("share a few connections, and each gets its own answer", async () => {
+    const { database, adapter } = await users({ maxConnections: 50 });
+    for (const _ of [1, 2, 3]) {
+      const found = await Promise.all(numbers.map((n) => byEmail(adapter, email(n))));
+      expect(found.map((user) => user.email)).toEqual(numbers.map(email));
+    }
+    const [{ open }] = database.metrics().connections;
+    expect(open).toBeGreaterThan(1);
+    expect(open).toBeLessThan(20);
+  });
+
+  test("go by the one connection that a transaction leaves them", async () => {
+    const { database, adapter } = await users({ maxConnections: 2 });
+    await adapter.transaction(async (/** @type {any} */ inside) => {
+      await inside.create({ model: "user", data: ada });
+      const found = await Promise.all(numbers.map((n) => byEmail(adapter, email(n))));
+      expect(found.map((user) => user.email)).toEqual(numbers.map(email));
+    });
+    expect(database.metrics().connections[0].opened).toBe(2);
+  });
+
+  test("let writers have their turn", async () => {
+    const { adapter } = await users({ maxConnections: 1 });
+    let written = false;
+    const readers = numbers.slice(0, 32).map(async (n) => {
+      while (!written) await byEmail(adapter, email(n));
+    });
+    await adapter.create({ model: "user", data: ada });
+    written = true;
+    await Promise.all(readers);
+  });
+
+  test("one that fails takes no other with it", async () => {
+    const { query, adapter } = await users({ maxConnections: 1 });
+    await query('ALTER TABLE "user" RENAME TO stored');
+    await query(`CREATE FUNCTION allowed(email text) RETURNS boolean VOLATILE LANGUAGE plpgsql AS
+      $$ BEGIN IF email LIKE 'user%7@%' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN true; END $$`);
+    await query('CREATE VIEW "user" AS SELECT * FROM stored WHERE allowed(email)');
+    await byEmail(adapter, email(0));
+    const outcomes = await Promise.allSettled(numbers.map((n) => byEmail(adapter, email(n))));
+    const failed = (/** @type {number} */ n) => n % 10 === 7;
+    for (const [n, outcome] of outcomes.entries()) {
+      if (failed(n)) expect(outcome).toMatchObject({ status: "rejected", reason: { code: "INTERNAL", sqlState: "P0001" } });
+      else expect(outcome).toMatchObject({ status: "fulfilled", value: { email: email(n) } });
+    }
+  });
+
+  test("are answered all the same when the server ends their connections", async () => {
+    const { query, database, adapter } = await users({ applicationName: "cut" });
+    let ended = false;
+    const readers = numbers.slice(0, 64).map(async (n) => {
+      do expect(await byEmail(adapter, email(n))).toMatchObject({ email: email(n) });
+      while (!ended);
+    });
+    for (const _ of [1, 2, 3]) {
+      const before = database.metrics().connections[0].lost;
+      await query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut'");
+      await expect.poll(() => database.metrics().connections[0].lost).toBeGreaterThan(before);
+    }
+    ended = true;
+    await Promise.all(readers);
+  });
+});
+
 describe("TLS", () => {
   /** @type {Awaited<ReturnType<typeof makeCertificates>>} */
   let certificates;

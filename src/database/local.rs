@@ -1,6 +1,7 @@
 //! A database in this process: SQLite, inline where that cannot wait.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,10 +69,10 @@ impl Database for Local {
         let (engine, watch, call) = (self.engine.clone(), self.watch.clone(), begin());
         Box::pin(async move {
             let (in_flight, plan) = (in_flight?, plan?);
-            let work = engine.run(in_flight, plan.plan.clone(), values, &call);
-            watch
-                .call(&plan, &call, engine.gate().until_cut(work))
-                .await
+            let work = pin!(engine.run(in_flight, plan.plan.clone(), values, &call));
+            let result = engine.gate().until_cut(work).await;
+            watch.note_call(&plan, &call, &result);
+            result
         })
     }
 
@@ -206,10 +207,10 @@ impl super::Transaction for Transaction {
         let (plan, watch, call) = (self.plans.get(plan), self.watch.clone(), begin());
         Box::pin(async move {
             let plan = plan?;
-            let work = engine.run(plan.plan.clone(), values, &call);
-            watch
-                .call(&plan, &call, database.gate().until_cut(work))
-                .await
+            let work = pin!(engine.run(plan.plan.clone(), values, &call));
+            let result = database.gate().until_cut(work).await;
+            watch.note_call(&plan, &call, &result);
+            result
         })
     }
 

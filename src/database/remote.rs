@@ -1,6 +1,7 @@
 //! A database on a server: everything waits for its answers, so nothing runs inline.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,10 +110,10 @@ impl<D: Speaks + Surveys + Locks> Database for Remote<D> {
         let (server, watch, call) = (self.server.clone(), self.watch.clone(), Call::begin());
         Box::pin(async move {
             let (in_flight, plan) = (in_flight?, plan?);
-            let work = server.run(in_flight, &plan.plan, &values, &call);
-            watch
-                .call(&plan, &call, server.gate().until_cut(work))
-                .await
+            let work = pin!(server.run(in_flight, &plan.plan, &values, &call));
+            let result = server.gate().until_cut(work).await;
+            watch.note_call(&plan, &call, &result);
+            result
         })
     }
 
@@ -227,10 +228,10 @@ impl<D: Driver> super::Transaction for Transaction<D> {
         let (plan, watch, call) = (self.plans.get(plan), self.watch.clone(), Call::begin());
         Box::pin(async move {
             let plan = plan?;
-            let work = engine.run(&plan.plan, &values, &call);
-            watch
-                .call(&plan, &call, server.gate().until_cut(work))
-                .await
+            let work = pin!(engine.run(&plan.plan, &values, &call));
+            let result = server.gate().until_cut(work).await;
+            watch.note_call(&plan, &call, &result);
+            result
         })
     }
 

@@ -69,16 +69,9 @@ impl Watch {
         }
     }
 
-    /// Notes how `call` went.
-    pub async fn call<P: Shape>(
-        &self,
-        watched: &Watched<P>,
-        call: &Call,
-        work: impl Future<Output = Result<Rows>>,
-    ) -> Result<Rows> {
-        let result = work.await;
-        self.note(watched, call.elapsed(), call.waited(), &result);
-        result
+    /// How `call` went.
+    pub fn note_call<P: Shape>(&self, watched: &Watched<P>, call: &Call, result: &Result<Rows>) {
+        self.note(watched, call.elapsed(), call.waited(), result);
     }
 
     pub fn note<P: Shape>(

@@ -4,6 +4,7 @@
 //! others (PostgreSQL documentation, "Pipelining" in the chapter on the extended query protocol);
 //! each statement ends with a Sync, so that one which fails takes no other with it.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
@@ -104,7 +105,8 @@ impl Connection {
         if let Some(known) = self.0.statements.lock().get(sql) {
             return Ok(known.clone());
         }
-        let prepared = self.0.client.prepare_typed(sql, &types()).await?;
+        let types = types();
+        let prepared = Box::pin(self.0.client.prepare_typed(sql, &types)).await?;
         let mut statements = self.0.statements.lock();
         statements.insert(sql.clone(), prepared.clone());
         Ok(prepared)
@@ -118,7 +120,7 @@ impl Connection {
     /// that would have to wake up for it; those that come meanwhile are sent together.
     pub async fn ask<T>(&self, question: impl Future<Output = T>) -> T {
         let _under_way = UnderWay::new(&self.0.under_way);
-        let mut question = std::pin::pin!(question);
+        let mut question = pin!(question);
         let mut pushes = self.0.under_way.load(Ordering::Relaxed) == 1;
         std::future::poll_fn(|context| {
             let answer = question.as_mut().poll(context);

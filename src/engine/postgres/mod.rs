@@ -156,7 +156,7 @@ impl Driver for Postgres {
             return Err(error::before_statement(connection, statement));
         }
         let client = connection.client();
-        let answer = connection.ask(async {
+        let question = pin!(async {
             let rows = if self.prepare {
                 let prepared = connection.prepared(&statement.sql, types).await?;
                 client.query_raw(&prepared, arguments.iter()).await?
@@ -166,7 +166,7 @@ impl Driver for Postgres {
             };
             collect(rows, statement).await
         });
-        match answer.await {
+        match connection.ask(question).await {
             Ok(collected) => Ok(collected?),
             Err(failed) => {
                 let failure = error::from_statement(&failed, connection, statement);

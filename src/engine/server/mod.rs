@@ -15,6 +15,7 @@ mod transaction;
 
 use std::collections::HashSet;
 use std::mem::replace;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -85,25 +86,21 @@ impl<D: Driver> Server<D> {
         values: &[Value],
         call: &Call,
     ) -> Result<Rows> {
-        if plan.access == Access::Write {
-            let result = self.run_on_primary(plan, values, call).await;
-            self.replicas.note_write();
-            return result;
-        }
-        let Some(replica) = self.replicas.choose() else {
-            return self.run_on_primary(plan, values, call).await;
-        };
-        // What is in its way there is not on the primary.
-        match self
-            .run_on(replica.pool(), Duration::ZERO, plan, values, call)
-            .await
-        {
-            Ok(rows) => Ok(rows),
-            Err(error) => {
-                replica.note_failure(&error);
-                self.run_on_primary(plan, values, call).await
+        let reads = plan.access == Access::Read;
+        if let Some(replica) = reads.then(|| self.replicas.choose()).flatten() {
+            // What is in its way there is not on the primary.
+            let pool = replica.pool();
+            let result = self.run_on(pool, Duration::ZERO, plan, values, call).await;
+            match result {
+                Err(error) => replica.note_failure(&error),
+                rows => return rows,
             }
         }
+        let result = self.run_on_primary(plan, values, call).await;
+        if !reads {
+            self.replicas.note_write();
+        }
+        result
     }
 
     async fn run_on_primary(&self, plan: &Plan<D>, values: &[Value], call: &Call) -> Result<Rows> {
@@ -126,7 +123,8 @@ impl<D: Driver> Server<D> {
         loop {
             let mut held = self.hold(pool, plan).await?;
             call.stops_waiting();
-            let failure = match self.attempt(&mut held, plan, values).await {
+            let result = self.attempt(&mut held, plan, values).await;
+            let failure = match result {
                 Ok(rows) => return Ok(rows),
                 Err(failure) => failure,
             };
@@ -173,9 +171,10 @@ impl<D: Driver> Server<D> {
         values: &[Value],
     ) -> Result<Rows, Failure> {
         held.distrust();
-        let result = self
-            .in_time(plan.operation, self.run_whole(held, plan, values))
-            .await;
+        let result = {
+            let work = pin!(self.run_whole(held, plan, values));
+            self.in_time(plan.operation, work).await
+        };
         if !result.as_ref().is_err_and(Failure::spoils_connection) {
             held.trust();
         }
@@ -192,7 +191,8 @@ impl<D: Driver> Server<D> {
         if own_transaction {
             self.begin(connection, None, "").await?;
         }
-        let result = match self.program(connection, plan).await {
+        let program = self.program(connection, plan).await;
+        let result = match program {
             Ok(program) => {
                 self.run_program(connection, &program, values, own_transaction)
                     .await
@@ -205,6 +205,7 @@ impl<D: Driver> Server<D> {
         result
     }
 
+    /// What is large is passed pinned: a future that becomes a part of another one is in it twice.
     async fn in_time<T>(
         &self,
         attempt: &str,
@@ -229,7 +230,7 @@ impl<D: Driver> Server<D> {
         if let Some(program) = plan.compiled(knowledge) {
             return Ok(program);
         }
-        let tables = self.describe(connection, &plan.tables).await?;
+        let tables = Box::pin(self.describe(connection, &plan.tables)).await?;
         Ok(plan.compile(D::facts(connection), tables, knowledge))
     }
 

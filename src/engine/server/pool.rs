@@ -343,7 +343,8 @@ impl<D: Driver> managed::Manager for Manager<D> {
 
     async fn create(&self) -> Result<Self::Type, Failure> {
         let begun = Instant::now();
-        let connected = self.driver.connect().await;
+        // Boxed, because whoever asks for a connection would have room for this, and it is large.
+        let connected = Box::pin(self.driver.connect()).await;
         let raw = connected.inspect_err(|_| self.history.away.store(true, Ordering::Relaxed))?;
         let now = Instant::now();
         self.history.opened.fetch_add(1, Ordering::Relaxed);

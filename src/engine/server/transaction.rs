@@ -6,7 +6,7 @@
 //! With an isolation level of its own, a transaction begins with its first statement.
 
 use std::mem::replace;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 
 use tokio::sync::Mutex;
@@ -167,13 +167,14 @@ impl<D: Driver> Transaction<D> {
     ) -> Result<Rows, Failure> {
         let server = &self.server;
         let Open { lease, guard, .. } = open(state)?;
-        let result = server
-            .in_time(plan.operation, async {
+        let result = {
+            let work = pin!(async {
                 renew::<D>(server, lease, guard).await?;
                 let program = server.program(lease, plan).await?;
                 server.run_program(lease, &program, values, true).await
-            })
-            .await;
+            });
+            server.in_time(plan.operation, work).await
+        };
         match &result {
             Ok(_) if plan.access == Access::Write => {
                 *guard = Guard::Stale;
