@@ -6,11 +6,6 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 /**
- * @typedef {import("./operations.js").Contestant} Contestant
- * @typedef {import("./operations.js").Operation} Operation
- */
-
-/**
  * @typedef {object} Result
  * @property {string} contestant
  * @property {number} opsPerSecond Median of the rounds.
@@ -60,16 +55,17 @@ const collectGarbage = runInNewContext("gc");
 /**
  * Measures one operation after the other.
  *
- * @param {Contestant[]} contestants
+ * @template {{ name: string }} C
+ * @param {C[]} contestants
  * @param {number} baseline Index of the one that ratios refer to.
  * @param {number} rounds
  */
 export function measurer(contestants, baseline, rounds) {
-  /** How often an operation has been called. @type {Map<Operation, number>} */
+  /** How often an operation has been called. @type {Map<Timed<C>, number>} */
   const called = new Map();
 
   /**
-   * @param {Operation} operation
+   * @param {Timed<C>} operation
    * @param {number} callers
    * @param {number} calls
    * @param {number} round Decides who begins.
@@ -87,7 +83,7 @@ export function measurer(contestants, baseline, rounds) {
   };
 
   /**
-   * @param {Operation} operation
+   * @param {Timed<C>} operation
    * @param {number} callers
    * @returns {Promise<Result[]>}
    */

@@ -87,7 +87,7 @@ async function sizesOf(name, sizes, rounds) {
       /** @param {"run" | "prepare"} what */
       const own = (what) => (/** @type {any} */ contestant, /** @type {number} */ n) =>
         contestant.operations.get(operation)[what](contestant, n);
-      const results = await measure({ name: operation, run: own("run"), ...(prepare && { prepare: own("prepare") }) }, 1);
+      const results = await measure({ run: own("run"), ...(prepare && { prepare: own("prepare") }) }, 1);
       measurements.push({ operation: `${engine.name}: ${operation}`, kind, callers: 1, results });
       printResults(operation, results);
     }
