@@ -21,7 +21,7 @@ export const comparisons = {
     ]),
   ),
   scale: async () => (await import("./scale.js")).scale,
-  pipelining: async () => (await import("./pipelining.js")).pipelining,
+  pipelining: async () => (await import("./pipelining/compare.js")).pipelining,
   startup: async () => (await import("./startup/compare.js")).startup,
   cleanup: async () => (await import("./cleanup/compare.js")).cleanup,
   password: async () => (await import("./password/compare.js")).password,

@@ -1,6 +1,6 @@
 // A network that is slower than this machine's own: a proxy that passes bytes on that much later.
 
-import { startProxy } from "../__test__/servers/index.js";
+import { startProxy } from "../../__test__/servers/index.js";
 
 const [url, delay] = process.argv.slice(2);
 const proxy = await startProxy(url);
