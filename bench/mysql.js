@@ -5,7 +5,7 @@ import * as mariadbServer from "../__test__/servers/mariadb.js";
 import * as mysqlServer from "../__test__/servers/mysql.js";
 import { load } from "./peers.js";
 import { drizzleSchema } from "./schemas/drizzle.js";
-import { generatePrismaClient, prismaClient } from "./schemas/prisma.js";
+import { PATIENCE, generatePrismaClient, prismaClient } from "./schemas/prisma.js";
 import { CONNECTIONS, onServer } from "./server.js";
 
 /** What a commit writes, the operating system has at once and the disk within a second. */
@@ -87,7 +87,7 @@ function kind({ lateral }) {
             // Prisma's own is 0: each statement would be prepared anew.
             prepareCacheLength: 256,
           };
-          const client = new PrismaClient({ adapter: new PrismaMariaDb(pool) });
+          const client = new PrismaClient({ adapter: new PrismaMariaDb(pool), ...PATIENCE });
           const { prismaAdapter } = await load("better-auth/adapters/prisma");
           const database = prismaAdapter(client, { provider: "mysql", transaction: true });
           return { database, close: () => client.$disconnect() };

@@ -6,7 +6,7 @@ import * as server from "../__test__/servers/postgres.js";
 import { load } from "./peers.js";
 import { CONNECTIONS, onServer } from "./server.js";
 import { drizzleSchema } from "./schemas/drizzle.js";
-import { generatePrismaClient, prismaClient } from "./schemas/prisma.js";
+import { PATIENCE, generatePrismaClient, prismaClient } from "./schemas/prisma.js";
 
 export const postgres = onServer({
   name: "PostgreSQL",
@@ -49,6 +49,7 @@ export const postgres = onServer({
         const pool = { connectionString: url, max: CONNECTIONS };
         const client = new PrismaClient({
           adapter: new PrismaPg(pool, { statementNameGenerator: statementNames() }),
+          ...PATIENCE,
         });
         const { prismaAdapter } = await load("better-auth/adapters/prisma");
         const database = prismaAdapter(client, { provider: "postgresql", transaction: true });

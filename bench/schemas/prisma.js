@@ -24,6 +24,9 @@ export async function prismaClient(provider) {
   return PrismaClient;
 }
 
+/** Prisma gives a transaction up that waits 2 seconds to begin, as sign-ups do behind others that hash. */
+export const PATIENCE = { transactionOptions: { maxWait: 60_000, timeout: 60_000 } };
+
 /** @param {string} provider */
 export async function generatePrismaClient(provider) {
   mkdirSync(folder(provider), { recursive: true });
