@@ -6,10 +6,11 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { checkAnswers, checkContents } from "./agreement.js";
 import { judge } from "./bars.js";
+import { checkFloor, floorOf } from "./floor.js";
 import { describeMachine } from "./machine.js";
 import { measurer } from "./measure.js";
 import { operationsOn } from "./operations.js";
-import { printBars, printHeading, printMemory, printResults, printStart } from "./report.js";
+import { printBars, printFloor, printHeading, printMemory, printResults, printStart } from "./report.js";
 
 /**
  * @typedef {import("./engines.js").Engine} Engine
@@ -30,6 +31,7 @@ import { printBars, printHeading, printMemory, printResults, printStart } from "
  * @property {string} kind Of operation.
  * @property {number} callers
  * @property {Result[]} results
+ * @property {import("./floor.js").Floor} [floor] Where it is one of an adapter's operations.
  */
 
 /**
@@ -70,7 +72,8 @@ async function compareIn(content, comparison, engine, { users, rounds }) {
   for (const name of engine.names) contestants.push(await engine.open(name, await content.copy()));
   const machine = describeMachine();
   const operations = operationsOn(users);
-  printStart(machine, contestants, { users, rounds });
+  const floor = await checkFloor();
+  printStart(machine, contestants, floor, { users, rounds });
   await checkAnswers(contestants, operations);
 
   const measure = measurer(contestants, BASELINE, rounds);
@@ -81,8 +84,10 @@ async function compareIn(content, comparison, engine, { users, rounds }) {
     for (const operation of operations) {
       const results = await measure(operation, callers);
       const { name, kind = "other" } = operation;
-      measurements.push({ operation: name, kind, callers, results });
+      const floor = await floorOf(name, callers, rounds);
+      measurements.push({ operation: name, kind, callers, results, floor });
       printResults(name, results);
+      printFloor(floor);
     }
   }
   await checkContents(contestants);
@@ -103,6 +108,7 @@ async function compareIn(content, comparison, engine, { users, rounds }) {
     date: new Date().toISOString(),
     machine,
     contestants: contestants.map(({ name, versions }) => ({ name, versions })),
+    floor,
     users,
     rounds,
     measurements,

@@ -94,9 +94,14 @@ export function rowsOf(first, end) {
   };
 }
 
-/** The rows that limits are counted in. */
-function limitsOf() {
-  return Array.from({ length: LIMITED }, (_, n) => limit(n));
+/**
+ * The rows of a database, by their tables.
+ *
+ * @param {number} users
+ * @returns {Record<string, { id: string }[]>}
+ */
+export function contentOf(users) {
+  return { ...rowsOf(0, users), rateLimit: Array.from({ length: LIMITED }, (_, n) => limit(n)) };
 }
 
 /**
@@ -107,7 +112,7 @@ function limitsOf() {
  */
 export async function fill(adapter, users) {
   await adapter.transaction(async (transaction) => {
-    for (const [model, rows] of Object.entries({ ...rowsOf(0, users), rateLimit: limitsOf() })) {
+    for (const [model, rows] of Object.entries(contentOf(users))) {
       for (const data of rows) await transaction.create({ model, data, forceAllowId: true });
     }
   });

@@ -42,7 +42,8 @@ import { runInNewContext } from "node:vm";
 /** How long the baseline takes per round, in milliseconds; everybody gets as many calls. */
 const ROUND = 100;
 const FIRST_CALLS = 64;
-const WARM_UP = 2;
+/** Rounds that are not measured. */
+export const WARM_UP = 2;
 const MAX_CALLS = 20_000;
 
 /** How often the event loop's monitor looks, which it counts as part of each delay. */

@@ -12,10 +12,13 @@ const CELL = 10;
 /**
  * @param {Machine} machine
  * @param {Contestant[]} contestants
+ * @param {{ name: string, versions: string[], users: number }} floor
  * @param {{ users: number, rounds: number }} settings
  */
-export function printStart(machine, contestants, { users, rounds }) {
+export function printStart(machine, contestants, floor, { users, rounds }) {
   printMachine(machine, contestants);
+  console.log(`${floor.name}: ${floor.versions.join(", ")}; the floor, not compared: on ${floor.users} users
+  of its own, for it looks at every row, and copies all of them for a transaction`);
   console.log(`${users} users, each with a session and an account; ${rounds} rounds, medians`);
 }
 
@@ -52,13 +55,24 @@ export function printHeading(callers, unit = MICROSECONDS) {
  */
 export function printResults(operation, results, unit = MICROSECONDS) {
   console.log(operation);
-  for (const { contestant, opsPerSecond, ratio, p50, p95, p99, cpu, loopP99, loopP999, loopMax } of results) {
-    const latencies = [p50, p95, p99].map((time) => (time * unit.inMillisecond).toFixed(1));
-    const delays = [loopP99, loopP999, loopMax].flatMap((delay) => (delay === null ? [] : delay.toFixed(1)));
-    const speed = Math.round(opsPerSecond).toLocaleString("en");
-    const cells = [speed, `${ratio.toFixed(2)}x`, ...latencies, cpu.toFixed(1), ...delays];
-    console.log(line(`  ${contestant}`, cells));
-  }
+  for (const result of results) printResult(result, `${result.ratio.toFixed(2)}x`, unit);
+}
+
+/** @param {import("./floor.js").Floor} floor */
+export function printFloor(floor) {
+  printResult(floor, "floor", MICROSECONDS);
+}
+
+/**
+ * @param {Omit<Result, "ratio">} result
+ * @param {string} standing Among the others.
+ * @param {typeof MICROSECONDS} unit
+ */
+function printResult({ contestant, opsPerSecond, p50, p95, p99, cpu, loopP99, loopP999, loopMax }, standing, unit) {
+  const latencies = [p50, p95, p99].map((time) => (time * unit.inMillisecond).toFixed(1));
+  const delays = [loopP99, loopP999, loopMax].flatMap((delay) => (delay === null ? [] : delay.toFixed(1)));
+  const speed = Math.round(opsPerSecond).toLocaleString("en");
+  console.log(line(`  ${contestant}`, [speed, standing, ...latencies, cpu.toFixed(1), ...delays]));
 }
 
 /** @param {import("./compare.js").Memory[]} memory */
