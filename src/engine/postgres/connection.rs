@@ -4,18 +4,16 @@
 //! others (PostgreSQL documentation, "Pipelining" in the chapter on the extended query protocol);
 //! each statement ends with a Sync, so that one which fails takes no other with it.
 
-use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker, ready};
 
 use hashlink::LruCache;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
-use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Config, Error, Socket, Statement};
+use tokio_postgres::{Client, Config, Error, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::describe;
 
 /// Distinct statements kept prepared per connection. Every shape of operation is one, and an
 /// application has a few dozen.
@@ -28,10 +26,9 @@ struct Link {
     client: Client,
     /// By their text.
     statements: Mutex<LruCache<Arc<str>, Statement>>,
-    /// Statements that were sent and are not answered.
-    under_way: AtomicUsize,
-    wire: Arc<Wire>,
     speaking: Speaking,
+    /// Why it has, once it has.
+    ended: Arc<OnceLock<String>>,
     facts: Facts,
 }
 
@@ -49,19 +46,19 @@ impl Connection {
         schema: Option<String>,
     ) -> Result<Self, Error> {
         let (client, speaker) = config.connect(tls).await?;
-        let wire = Arc::new(Wire {
-            speaker: Mutex::new(Some(speaker)),
-            waker: OnceLock::new(),
-            ended: OnceLock::new(),
-        });
-        let speaking = Speaking(tokio::spawn(wire.clone().speak()));
+        let ended: Arc<OnceLock<String>> = Arc::default();
+        let why = ended.clone();
+        let speaking = Speaking(tokio::spawn(async move {
+            if let Err(error) = speaker.await {
+                why.get_or_init(|| describe(&error));
+            }
+        }));
         let folding = folding(&client).await?;
         Ok(Self(Arc::new(Link {
             client,
             statements: Mutex::new(LruCache::new(PREPARED_STATEMENTS)),
-            under_way: AtomicUsize::new(0),
-            wire,
             speaking,
+            ended,
             facts: Facts { schema, folding },
         })))
     }
@@ -94,7 +91,7 @@ impl Connection {
 
     /// Why it ended; none while it has not.
     pub fn why_ended(&self) -> Option<&str> {
-        self.0.wire.ended.get().map(String::as_str)
+        self.0.ended.get().map(String::as_str)
     }
 
     pub async fn prepared(
@@ -115,37 +112,6 @@ impl Connection {
     pub fn forget_statements(&self) {
         self.0.statements.lock().clear();
     }
-
-    /// Asks the server. The first question is sent by the thread that asks, and not by the one
-    /// that would have to wake up for it; those that come meanwhile are sent together.
-    pub async fn ask<T>(&self, question: impl Future<Output = T>) -> T {
-        let _under_way = UnderWay::new(&self.0.under_way);
-        let mut question = pin!(question);
-        let mut pushes = self.0.under_way.load(Ordering::Relaxed) == 1;
-        std::future::poll_fn(|context| {
-            let answer = question.as_mut().poll(context);
-            if answer.is_pending() && std::mem::take(&mut pushes) {
-                self.0.wire.push();
-            }
-            answer
-        })
-        .await
-    }
-}
-
-struct UnderWay<'c>(&'c AtomicUsize);
-
-impl<'c> UnderWay<'c> {
-    fn new(count: &'c AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// Whether the database folds letters that are not ASCII, and else a collation that does.
@@ -160,57 +126,7 @@ async fn folding(client: &Client) -> Result<Option<String>, Error> {
     rows.first().map_or(Ok(None), |row| row.try_get(0))
 }
 
-type Speaker = tokio_postgres::Connection<Socket, Encrypted>;
-type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
-
-/// What sends and receives. A task of its own does so whenever there is something to do.
-struct Wire {
-    /// None once it has ended.
-    speaker: Mutex<Option<Speaker>>,
-    /// The task's: whoever else makes it speak registers that one.
-    waker: OnceLock<Waker>,
-    ended: OnceLock<String>,
-}
-
-impl Wire {
-    async fn speak(self: Arc<Self>) {
-        std::future::poll_fn(|context| {
-            self.waker.get_or_init(|| context.waker().clone());
-            self.poll(&mut self.speaker.lock(), context)
-        })
-        .await;
-    }
-
-    /// Sends what was asked, unless the task is about to.
-    fn push(&self) {
-        let (Some(waker), Some(mut speaker)) = (self.waker.get(), self.speaker.try_lock()) else {
-            return;
-        };
-        if self
-            .poll(&mut speaker, &mut Context::from_waker(waker))
-            .is_ready()
-        {
-            waker.wake_by_ref();
-        }
-    }
-
-    fn poll(&self, speaker: &mut Option<Speaker>, context: &mut Context<'_>) -> Poll<()> {
-        while let Some(speaking) = speaker {
-            match ready!(speaking.poll_message(context)) {
-                // Notices, which nobody waits for.
-                Some(Ok(_)) => {}
-                Some(Err(error)) => {
-                    let _ = self.ended.set(super::error::describe(&error));
-                    *speaker = None;
-                }
-                None => *speaker = None,
-            }
-        }
-        Poll::Ready(())
-    }
-}
-
-/// The task, which ends with the connection: a statement that nobody waits for any more does not
+/// The task that sends and receives, which ends with the connection: a statement that nobody waits for any more does not
 /// keep it open.
 struct Speaking(JoinHandle<()>);
 

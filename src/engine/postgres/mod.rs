@@ -156,7 +156,7 @@ impl Driver for Postgres {
             return Err(error::before_statement(connection, statement));
         }
         let client = connection.client();
-        let question = pin!(async {
+        let answer = async {
             let rows = if self.prepare {
                 let prepared = connection.prepared(&statement.sql, types).await?;
                 client.query_raw(&prepared, arguments.iter()).await?
@@ -165,8 +165,8 @@ impl Driver for Postgres {
                 client.query_typed_raw(&statement.sql, typed).await?
             };
             collect(rows, statement).await
-        });
-        match connection.ask(question).await {
+        };
+        match answer.await {
             Ok(collected) => Ok(collected?),
             Err(failed) => {
                 let failure = error::from_statement(&failed, connection, statement);
@@ -185,8 +185,7 @@ impl Driver for Postgres {
         sql: &str,
         attempt: &str,
     ) -> Result<(), Failure> {
-        let client = connection.client();
-        let answer = connection.ask(client.batch_execute(sql)).await;
+        let answer = connection.client().batch_execute(sql).await;
         answer.map_err(|error| error::from_server(&error, connection, attempt))
     }
 
@@ -258,9 +257,8 @@ async fn ask(
     values: &[Given<'_>],
     attempt: &str,
 ) -> Result<Vec<Row>, Failure> {
-    let rows = connection.ask(connection.client().query_typed(sql, values));
-    rows.await
-        .map_err(|error| error::from_server(&error, connection, attempt))
+    let rows = connection.client().query_typed(sql, values).await;
+    rows.map_err(|error| error::from_server(&error, connection, attempt))
 }
 
 /// Reads the answer to its end even when only the first row is kept, and after a cell that cannot

@@ -175,10 +175,12 @@ impl<D: Driver> Pool<D> {
         self.sharing.place(self, what).await
     }
 
-    /// A connection has broken. Closes the idle ones, which are as old.
+    /// A connection has broken. Closes the idle ones, which are as old, and lets nobody join those
+    /// that are shared.
     pub fn lose(&self, error: &Error) {
         self.connections.manager().lose(error);
         self.connections.retain(|_, _| false);
+        self.sharing.end();
     }
 
     pub fn connections(&self, role: &'static str) -> Connections {

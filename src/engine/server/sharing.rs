@@ -6,7 +6,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -15,8 +15,9 @@ use super::driver::Driver;
 use super::pool::{Lease, Pool};
 use crate::error::Result;
 
-/// Callers per connection. More of them save little, and each waits for those before.
-const MOST: usize = 16;
+/// Callers per connection. More of them save little, and each waits for those before: 64 callers
+/// find 23,000 rows a second by 16 connections, 31,000 by 4, 37,000 by 2 and 40,000 by one.
+const MOST: usize = 32;
 
 pub struct Sharing<D: Driver> {
     shared: SharedNow<D>,
@@ -43,6 +44,7 @@ struct Shared<D: Driver> {
     lease: Mutex<Lease<D>>,
     /// How many have had a place so far.
     admitted: AtomicUsize,
+    spoiled: AtomicBool,
 }
 
 /// A connection that is lent to one caller, or to several.
@@ -83,9 +85,15 @@ impl<D: Driver> Sharing<D> {
         let shared = Arc::new(Shared {
             lease: Mutex::new(lease),
             admitted: AtomicUsize::new(1),
+            spoiled: AtomicBool::new(false),
         });
         self.shared.lock().push(shared.clone());
         Ok(Held::Shared(self.placed(connection, shared)))
+    }
+
+    /// Nobody joins any of those that are shared now.
+    pub fn end(&self) {
+        self.shared.lock().clear();
     }
 
     /// Those who wait to join.
@@ -195,9 +203,8 @@ impl<D: Driver> Place<D> {
         self.trusted = true;
         self.shared.lease.lock().distrust();
         let mut all = self.all.lock();
-        let before = all.len();
         all.retain(|shared| !Arc::ptr_eq(shared, &self.shared));
-        all.len() < before
+        !self.shared.spoiled.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -209,8 +216,7 @@ impl<D: Driver> Drop for Place<D> {
         }
         let mut all = self.all.lock();
         // This one's and the list's.
-        let is_last = Arc::strong_count(&self.shared) == 2;
-        if is_last {
+        if Arc::strong_count(&self.shared) == 2 {
             all.retain(|shared| !Arc::ptr_eq(shared, &self.shared));
         }
     }
