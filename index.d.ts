@@ -72,11 +72,11 @@ interface AdapterOptions {
 }
 
 interface CleanupPace {
-  /** Rows per batch, 1 to 10000. Default: 1000. */
+  /** Rows that are looked for at a time, and the most that a statement deletes, 1 to 10000. Default: 1000. */
   batchSize?: number;
   /**
-   * The pause after a batch that deleted something; unless it is 0, at least twice as long as the
-   * batch took. Default: 100.
+   * The pause for as many deleted rows, in milliseconds; each statement is followed by its share. Unless
+   * it is 0, at least twice as long as the statement took (on SQLite 4 times). Default: 100.
    */
   pauseMs?: number;
   /** Only what expired as long ago. Default: 0. */

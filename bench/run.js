@@ -17,7 +17,8 @@ kept.
   --users <n>    users in the database, each with a session and an account (default: 10000)
   --rows <n>     expired sessions for cleanup (default: 1000000)
   --rounds <n>   rounds that are measured (default: 9, of hashing 5)
-  --json <file>  also writes the results there; bench/chart.js draws them
+  --json <file>  also writes the results there; bench/chart.js draws them, and
+                 bench/tables.js writes them into docs/
   --help         prints this
 `;
 

@@ -32,15 +32,22 @@ const KEY = "id";
 /** Before the first run: the application has enough to do when it starts. */
 const FIRST_AFTER = 60_000;
 
-/** A pause is so many times as long as what it follows, or longer: a third of the time is work at most. */
-const RESTING = 2;
+/**
+ * @typedef {object} Manners
+ * @property {number} statementMs How long a statement may take: it deletes as many rows as that allows.
+ * @property {number} resting A pause is so many times as long as the statement before it, or longer.
+ */
 
 /**
- * How long a statement may take, in milliseconds: it deletes as many rows as that allows. SQLite has
- * one writer at a time, and whoever wants to write next waits for it.
+ * SQLite has one writer at a time, for whom whoever wants to write next waits, and now and then all
+ * wait for the disk: the more often, the faster rows go.
+ *
+ * @type {Manners}
  */
-const INLINE_MS = 0.5;
-const SERVER_MS = 5;
+const INLINE = { statementMs: 0.5, resting: 4 };
+
+/** @type {Manners} */
+const SERVER = { statementMs: 5, resting: 2 };
 
 /** Rows of the first statement, of which nothing is known yet. */
 const FIRST_ROWS = 10;
@@ -191,7 +198,7 @@ export class Cleaner {
     const { model } = target;
     const { aside, dryRun, onProgress, signal } = work;
     const plans = new TargetPlans(this.#native, target, aside);
-    const pace = new Pace(this.#native.runsInline ? INLINE_MS : SERVER_MS);
+    const pace = new Pace(this.#native.runsInline ? INLINE : SERVER);
     const cleaned = { model: model.key, table: model.table, expired: /** @type {number | null} */ (null), deleted: 0 };
     const tell = () => onProgress?.({ ...cleaned, total: cleaned.expired });
     try {
@@ -235,33 +242,36 @@ export class Cleaner {
       at += bit.length;
       const begun = performance.now();
       const count = await plans.delete(bit);
-      const took = performance.now() - begun;
-      pace.note(bit.length, took);
+      const rest = pace.rest(bit.length, performance.now() - begun);
       note(count, at >= keys.length);
       if (count === 0) continue;
-      // Where a bit takes long, others have much to do.
       const share = (pauseMs * bit.length) / batchSize;
-      const rest = pauseMs && Math.max(share, RESTING * took);
-      await pause(rest, undefined, { ref: !aside, signal }).catch(() => {});
+      await pause(pauseMs && Math.max(share, rest), undefined, { ref: !aside, signal }).catch(() => {});
     }
   }
 }
 
-/** How many rows a statement deletes, by how long the last one took. */
+/** How many rows a statement deletes, and how long is rested after it, by how long the last one took. */
 class Pace {
   rows = FIRST_ROWS;
-  #milliseconds;
+  #manners;
 
-  /** @param {number} milliseconds */
-  constructor(milliseconds) {
-    this.#milliseconds = milliseconds;
+  /** @param {Manners} manners */
+  constructor(manners) {
+    this.#manners = manners;
   }
 
-  /** @param {number} rows @param {number} took */
-  note(rows, took) {
-    const wanted = (rows * this.#milliseconds) / took;
+  /**
+   * @param {number} rows
+   * @param {number} took
+   * @returns {number} milliseconds to rest
+   */
+  rest(rows, took) {
+    const { statementMs, resting } = this.#manners;
+    const wanted = (rows * statementMs) / took;
     // One that had to wait says little.
     this.rows = Math.ceil(Math.min(Math.max(wanted, this.rows / 2), 2 * this.rows));
+    return resting * took;
   }
 }
 

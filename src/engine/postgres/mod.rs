@@ -80,6 +80,7 @@ impl Driver for Postgres {
     type Facts = Facts;
 
     const FAILURES_SPREAD: bool = true;
+    const PIPELINES: bool = true;
 
     fn name(&self) -> &str {
         &self.name

@@ -20,6 +20,9 @@ pub trait Driver: Send + Sync + 'static {
     /// each needs a savepoint of its own.
     const FAILURES_SPREAD: bool;
 
+    /// Whether a connection takes statements before it has answered those before.
+    const PIPELINES: bool = false;
+
     /// The server as messages name it: no user, no password.
     fn name(&self) -> &str;
 
@@ -33,8 +36,8 @@ pub trait Driver: Send + Sync + 'static {
         true
     }
 
-    /// Another handle to the same connection: what is sent by one does not wait for the answers to
-    /// what was sent by the others. None where the protocol has no such thing.
+    /// Another handle to the same connection, where it `PIPELINES`: what is sent by one does not wait
+    /// for the answers to what was sent by the others.
     fn share(_connection: &Self::Connection) -> Option<Self::Connection> {
         None
     }

@@ -156,10 +156,10 @@ impl Lanes {
         values: Vec<Value>,
         call: &Arc<Call>,
     ) -> Result<Rows> {
-        if statement.gives_way() && !self.config.is_memory() {
+        if statement.gives_way() && self.log.give_way() {
             let log = self.log.clone();
             self.with_reader(move |connection| {
-                log.checkpoint_all(connection);
+                log.checkpoint_giving_way(connection);
                 Ok(())
             })
             .await?;
