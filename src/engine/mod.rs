@@ -11,6 +11,7 @@ pub mod server;
 pub mod sqlite;
 mod statement;
 mod step;
+mod waiter;
 
 pub use call::Call;
 pub use connections::Connections;

@@ -27,7 +27,7 @@ struct Link {
     /// By their text.
     statements: Mutex<LruCache<Arc<str>, Statement>>,
     speaking: Speaking,
-    /// Why it has, once it has.
+    /// Why the connection ended, once it has.
     ended: Arc<OnceLock<String>>,
     facts: Facts,
 }
@@ -126,8 +126,8 @@ async fn folding(client: &Client) -> Result<Option<String>, Error> {
     rows.first().map_or(Ok(None), |row| row.try_get(0))
 }
 
-/// The task that sends and receives, which ends with the connection: a statement that nobody waits for any more does not
-/// keep it open.
+/// The task that sends and receives, which ends with the connection: a statement that nobody waits
+/// for any more does not keep it open.
 struct Speaking(JoinHandle<()>);
 
 impl Drop for Speaking {

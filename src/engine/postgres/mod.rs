@@ -17,7 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use self::connection::{Connection, Facts};
 use self::types::ColumnType;
-use super::server::{Address, Config, Driver, Executed, Failure, Isolation, Tables, Texts};
+use super::server::{Address, Config, Driver, Executed, Failure, Isolation, Share, Tables, Texts};
 use super::{Keep, Rows, Statement};
 use crate::error::Error;
 use crate::value::Value;
@@ -80,7 +80,7 @@ impl Driver for Postgres {
     type Facts = Facts;
 
     const FAILURES_SPREAD: bool = true;
-    const PIPELINES: bool = true;
+    const SHARE: Option<Share<Connection>> = Some(Connection::clone);
 
     fn name(&self) -> &str {
         &self.name
@@ -99,10 +99,6 @@ impl Driver for Postgres {
 
     fn is_open(connection: &Connection) -> bool {
         connection.is_open()
-    }
-
-    fn share(connection: &Connection) -> Option<Connection> {
-        Some(connection.clone())
     }
 
     fn facts(connection: &Connection) -> &Facts {

@@ -20,8 +20,9 @@ pub trait Driver: Send + Sync + 'static {
     /// each needs a savepoint of its own.
     const FAILURES_SPREAD: bool;
 
-    /// Whether a connection takes statements before it has answered those before.
-    const PIPELINES: bool = false;
+    /// Makes another handle to the same connection: what is sent by one does not wait for the answers
+    /// to what was sent by the others. None where the protocol has no such thing.
+    const SHARE: Option<Share<Self::Connection>> = None;
 
     /// The server as messages name it: no user, no password.
     fn name(&self) -> &str;
@@ -34,12 +35,6 @@ pub trait Driver: Send + Sync + 'static {
     /// Whether it has not ended, as far as is known without asking.
     fn is_open(_connection: &Self::Connection) -> bool {
         true
-    }
-
-    /// Another handle to the same connection, where it `PIPELINES`: what is sent by one does not wait
-    /// for the answers to what was sent by the others.
-    fn share(_connection: &Self::Connection) -> Option<Self::Connection> {
-        None
     }
 
     /// Reads how tables are built, by the names that operations have for them. Those that do not
@@ -92,6 +87,8 @@ pub trait Driver: Send + Sync + 'static {
         false
     }
 }
+
+pub type Share<C> = fn(&C) -> C;
 
 /// By table and column.
 pub type Tables<C> = HashMap<String, HashMap<String, C>>;

@@ -23,7 +23,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 pub use config::{Address, Config, Tls, TlsMode};
-pub use driver::{Driver, Executed, Isolation, Tables, Texts};
+pub use driver::{Driver, Executed, Isolation, Share, Tables, Texts};
 pub use failure::{Failure, Fate, Unreachable, lost};
 pub use plan::Plan;
 pub use transaction::Transaction;
@@ -158,8 +158,11 @@ impl<D: Driver> Server<D> {
         let knowledge = self.knowledge.load(Ordering::Acquire);
         let program = plan.compiled(knowledge);
         let is_short = program.is_some_and(|program| program.is_short());
-        if D::PIPELINES && is_short && !self.driver().always_in_transaction() {
-            return pool.place(plan.operation).await;
+        if let Some(share) = D::SHARE
+            && is_short
+            && !self.driver().always_in_transaction()
+        {
+            return Ok(Held::Shared(pool.place(share, plan.operation).await?));
         }
         Ok(Held::Alone(pool.lease(plan.operation).await?))
     }

@@ -14,9 +14,9 @@ use deadpool::{Runtime, Status};
 use parking_lot::Mutex;
 
 use super::backoff::{Backoff, shortened};
-use super::driver::Driver;
+use super::driver::{Driver, Share};
 use super::failure::Failure;
-use super::sharing::{Held, Sharing};
+use super::sharing::{Place, Sharing};
 use crate::engine::Connections;
 use crate::engine::gate::closed;
 use crate::error::{Code, Error, Result};
@@ -170,9 +170,9 @@ impl<D: Driver> Pool<D> {
 
     /// As `lease`, for a statement behind which others may stand in line: several callers may have
     /// the same connection.
-    pub async fn place(&self, what: &'static str) -> Result<Held<D>> {
+    pub async fn place(&self, share: Share<D::Connection>, what: &'static str) -> Result<Place<D>> {
         self.refuse_overload(what)?;
-        self.sharing.place(self, what).await
+        self.sharing.place(self, share, what).await
     }
 
     /// A connection has broken. Closes the idle ones, which are as old, and lets nobody join those

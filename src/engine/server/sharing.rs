@@ -11,8 +11,9 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::driver::Driver;
+use super::driver::{Driver, Share};
 use super::pool::{Lease, Pool};
+use crate::engine::waiter::Waiter;
 use crate::error::Result;
 
 /// Callers per connection. More of them save little, and each waits for those before: 64 callers
@@ -63,32 +64,35 @@ pub struct Place<D: Driver> {
 
 impl<D: Driver> Sharing<D> {
     /// A place on a connection that is shared, or on one that is from now on.
-    pub async fn place(&self, pool: &Pool<D>, what: &'static str) -> Result<Held<D>> {
-        if let Some(place) = self.join(pool) {
-            return Ok(Held::Shared(place));
+    pub async fn place(
+        &self,
+        pool: &Pool<D>,
+        share: Share<D::Connection>,
+        what: &'static str,
+    ) -> Result<Place<D>> {
+        if let Some(place) = self.join(pool, share) {
+            return Ok(place);
         }
         let begun = Instant::now();
         let patience = pool.limits().acquire;
         let _taking = {
-            let _waiting = Waiting::new(&self.waiting);
+            let _waiting = Waiter::new(&self.waiting);
             let turn = tokio::time::timeout(patience, self.taking.lock()).await;
             turn.map_err(|_| pool.all_busy(what))?
         };
-        if let Some(place) = self.join(pool) {
-            return Ok(Held::Shared(place));
+        if let Some(place) = self.join(pool, share) {
+            return Ok(place);
         }
         let left = patience.saturating_sub(begun.elapsed());
         let lease = pool.lease_within(left, what).await?;
-        let Some(connection) = D::share(&lease) else {
-            return Ok(Held::Alone(lease));
-        };
+        let connection = share(&lease);
         let shared = Arc::new(Shared {
             lease: Mutex::new(lease),
             admitted: AtomicUsize::new(1),
             spoiled: AtomicBool::new(false),
         });
         self.shared.lock().push(shared.clone());
-        Ok(Held::Shared(self.placed(connection, shared)))
+        Ok(self.placed(connection, shared))
     }
 
     /// Nobody joins any of those that are shared now.
@@ -103,7 +107,7 @@ impl<D: Driver> Sharing<D> {
 
     /// A place on the connection that has the fewest callers. While somebody waits for a
     /// connection, each is left when it has served a number, so that it comes back to the pool.
-    fn join(&self, pool: &Pool<D>) -> Option<Place<D>> {
+    fn join(&self, pool: &Pool<D>, share: Share<D::Connection>) -> Option<Place<D>> {
         let all = self.shared.lock();
         let is_wanted = !all.is_empty() && pool.is_wanted();
         let (callers, emptiest) = all
@@ -119,7 +123,7 @@ impl<D: Driver> Sharing<D> {
             if lease.is_outlived() {
                 return None;
             }
-            D::share(&lease)?
+            share(&lease)
         };
         emptiest.admitted.fetch_add(1, Ordering::Relaxed);
         Some(self.placed(connection, emptiest.clone()))
@@ -132,21 +136,6 @@ impl<D: Driver> Sharing<D> {
             all: self.shared.clone(),
             trusted: true,
         }
-    }
-}
-
-struct Waiting<'s>(&'s AtomicUsize);
-
-impl<'s> Waiting<'s> {
-    fn new(count: &'s AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

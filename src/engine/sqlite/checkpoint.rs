@@ -125,6 +125,7 @@ impl Log {
 
     fn is_long(&self) -> bool {
         let pages = self.pages.load(Ordering::Relaxed);
+        // Most writes need not look at the clock.
         pages >= USUAL.long && pages >= self.bounds().long
     }
 

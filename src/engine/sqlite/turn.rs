@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::engine::waiter::Waiter;
 use crate::error::{Code, Error, Result};
 
 pub struct Turn {
@@ -35,22 +36,6 @@ pub struct Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         *self.turn.holder.lock() = None;
-    }
-}
-
-/// Counts as waiting until it is dropped.
-struct Waiter<'t>(&'t Turn);
-
-impl<'t> Waiter<'t> {
-    fn new(turn: &'t Turn) -> Self {
-        turn.waiting.fetch_add(1, Ordering::Relaxed);
-        Self(turn)
-    }
-}
-
-impl Drop for Waiter<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -86,7 +71,7 @@ impl Turn {
 
     /// Waits in line, at most `timeout`.
     pub async fn take(self: &Arc<Self>, what: &'static str, timeout: Duration) -> Result<Permit> {
-        let _waiting = Waiter::new(self);
+        let _waiting = Waiter::new(&self.waiting);
         match tokio::time::timeout(timeout, self.take_whenever_it_comes(what)).await {
             Ok(permit) => Ok(permit),
             Err(_) => Err(self.timed_out(timeout)),
