@@ -138,7 +138,8 @@ const REFUSALS = {
 };
 
 function refusalOf(error) {
-  return REFUSALS[error.code] ?? error.code ?? `${error.name}: ${error.message}`;
+  const unexpected = !error.code || error.code === "INTERNAL";
+  return unexpected ? `${error.name}: ${error.message}` : (REFUSALS[error.code] ?? error.code);
 }
 
 const KEYS = ["UNIQUE_VIOLATION", "FOREIGN_KEY_VIOLATION"];

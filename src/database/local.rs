@@ -43,7 +43,7 @@ impl Database for Local {
 
     fn prepare(&self, operation: Operation, name: &str, model: &str) -> Result<PlanId> {
         match query::compile(&sql::Sqlite, &operation) {
-            Program::One(statement) => {
+            Program::One(statement) | Program::Lookup { one: statement, .. } => {
                 Ok(self.plans.insert(self.watch.over(statement, name, model)))
             }
             _ => Err(Error::new(

@@ -18,7 +18,13 @@ impl Call {
 
     /// It has the connection that it needs. Where it is tried again, the last time counts.
     pub fn stops_waiting(&self) {
-        let waited = u64::try_from(self.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.stopped_waiting(Instant::now());
+    }
+
+    /// As `stops_waiting`, at a moment that has passed.
+    pub fn stopped_waiting(&self, then: Instant) {
+        let waited = then.saturating_duration_since(self.begun);
+        let waited = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
         self.waited.store(waited, Ordering::Relaxed);
     }
 

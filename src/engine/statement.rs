@@ -67,8 +67,6 @@ pub struct Statement {
     pub table: String,
     /// How many values a call has to pass.
     slots: usize,
-    /// Whether it finds what it looks for by a key that one row has.
-    by_key: bool,
     gives_way: bool,
     /// Whether it never runs on a thread that serves others.
     always_wide: bool,
@@ -99,21 +97,10 @@ impl Statement {
             operation,
             table: table.to_owned(),
             slots,
-            by_key: false,
             gives_way: false,
             always_wide: false,
             found_wide: AtomicBool::new(false),
         }
-    }
-
-    pub fn by_key(mut self, by_key: bool) -> Self {
-        self.by_key = by_key;
-        self
-    }
-
-    /// Whether others may stand in line behind it: it only reads, and never much.
-    pub fn is_short(&self) -> bool {
-        self.by_key && self.access == Access::Read
     }
 
     pub fn giving_way(mut self) -> Self {
@@ -158,6 +145,13 @@ impl Statement {
 #[derive(Debug)]
 pub enum Program {
     One(Statement),
+    /// Reads one row at most, by a key: others may stand in line behind it. `several` finds the
+    /// rows of many keys, where they can be told apart: it takes a list of keys in the first slot,
+    /// and the last cell of each row is its key.
+    Lookup {
+        one: Statement,
+        several: Option<Arc<Statement>>,
+    },
     /// The database counts the ids: `read` finds the row by the one it gave, which is passed in
     /// the slot after the values of the call.
     InsertThenRead {
@@ -193,15 +187,14 @@ pub enum Program {
 }
 
 impl Program {
-    /// Whether it is one statement that others may stand in line behind.
-    pub fn is_short(&self) -> bool {
-        matches!(self, Self::One(statement) if statement.is_short())
+    pub fn is_lookup(&self) -> bool {
+        matches!(self, Self::Lookup { .. })
     }
 
     /// In the order they run.
     pub fn statements(&self) -> impl Iterator<Item = &Statement> {
         let listed: [Option<&Statement>; 3] = match self {
-            Self::One(one) => [Some(one), None, None],
+            Self::One(one) | Self::Lookup { one, .. } => [Some(one), None, None],
             Self::InsertThenRead { insert, read } => [Some(insert), Some(read), None],
             Self::MakeIdThenInsert {
                 make_id,

@@ -1,6 +1,8 @@
 //! Compiles an operation's shape into the statement that answers it, or into a few where the
 //! database does not return what it writes.
 
+use std::sync::Arc;
+
 use super::operation::{Operation, Select};
 use super::search;
 use crate::engine::{Access, Column, Keep, Program, Statement};
@@ -15,9 +17,7 @@ const BASE: &str = "base";
 
 pub fn compile(dialect: &dyn Dialect, operation: &Operation) -> Program {
     match operation {
-        Operation::FindOne(select) => {
-            Program::One(compile_select(dialect, select, "findOne", Keep::First))
-        }
+        Operation::FindOne(select) => compile_find_one(dialect, select),
         Operation::FindMany(select) => {
             Program::One(compile_select(dialect, select, "findMany", Keep::All))
         }
@@ -69,6 +69,46 @@ pub fn compile(dialect: &dyn Dialect, operation: &Operation) -> Program {
     }
 }
 
+fn compile_find_one(dialect: &dyn Dialect, select: &Select) -> Program {
+    let one = compile_select(dialect, select, "findOne", Keep::First);
+    if !select.filter.iter().any(Clause::finds_one) {
+        return Program::One(one);
+    }
+    let several = compile_several(dialect, select).map(Arc::new);
+    Program::Lookup { one, several }
+}
+
+/// Finds the rows of a list of keys, where nothing but the key is asked for.
+fn compile_several(dialect: &dyn Dialect, select: &Select) -> Option<Statement> {
+    let [clause] = select.filter.as_slice() else {
+        return None;
+    };
+    let term = Term {
+        table: &select.table,
+        qualifier: base(select),
+        clause,
+        slot: 0,
+    };
+    if !dialect.tells_apart(term) {
+        return None;
+    }
+    let mut sql = Builder::new(dialect);
+    let key = [Field {
+        column: clause.column.clone(),
+        kind: clause.kind,
+    }];
+    sql.sql("SELECT ");
+    let mut columns = selection(&mut sql, select);
+    sql.sql(", ");
+    selected(&mut sql, base(select), &select.table, &key);
+    columns.extend(scalars(&key));
+    from(&mut sql, select);
+    sql.sql(" WHERE ");
+    dialect.is_in(&mut sql, term, false);
+    let (table, access) = (&select.table, Access::Read);
+    Some(finish(sql, "findOne", table, access, Keep::All, columns))
+}
+
 fn compile_select(
     dialect: &dyn Dialect,
     select: &Select,
@@ -76,10 +116,8 @@ fn compile_select(
     keep: Keep,
 ) -> Statement {
     let mut sql = Builder::new(dialect);
-    let base = if select.joins.is_empty() { "" } else { BASE };
-    let first_join = select.filter.len();
-    let mut next = first_join + select.joins.len();
-    let mut columns: Vec<Column> = scalars(&select.columns);
+    let base = base(select);
+    let mut next = select.filter.len() + select.joins.len();
 
     sql.sql("SELECT ");
     // With a filter, rows that meet it may be rare in that order.
@@ -87,30 +125,8 @@ fn compile_select(
         let (_, table) = dialect.qualified(&select.table);
         dialect.ordered_hint(&mut sql, if base.is_empty() { table } else { base });
     }
-    selected(&mut sql, base, &select.table, &select.columns);
-    for (index, join) in select.joins.iter().enumerate() {
-        columns.extend(joined_columns(&mut sql, join, index, first_join + index));
-    }
-    sql.sql(" FROM ").table(&select.table);
-    if !base.is_empty() {
-        sql.sql(" AS ").name(base);
-    }
-    for (index, join) in select
-        .joins
-        .iter()
-        .enumerate()
-        .filter(|(_, join)| join.by_key)
-    {
-        let alias = join_alias(index);
-        sql.sql(" LEFT JOIN ")
-            .table(&join.table)
-            .sql(" AS ")
-            .name(&alias)
-            .sql(" ON ");
-        sql.column(&alias, &join.to)
-            .sql(" = ")
-            .column(base, &join.from);
-    }
+    let columns = selection(&mut sql, select);
+    from(&mut sql, select);
     filter(&mut sql, &select.table, base, &select.filter, 0);
     if let Some(sort) = &select.sort {
         sql.sql(" ORDER BY ").column(base, &sort.column);
@@ -128,8 +144,40 @@ fn compile_select(
             sql.sql(" OFFSET ").bind(next, Kind::Number);
         }
     }
-    let by_key = select.filter.iter().any(Clause::finds_one);
-    finish(sql, operation, &select.table, Access::Read, keep, columns).by_key(by_key)
+    finish(sql, operation, &select.table, Access::Read, keep, columns)
+}
+
+/// What the searched table's columns are qualified by.
+fn base(select: &Select) -> &'static str {
+    if select.joins.is_empty() { "" } else { BASE }
+}
+
+/// The select list.
+fn selection(sql: &mut Builder, select: &Select) -> Vec<Column> {
+    let first_join = select.filter.len();
+    let mut columns = scalars(&select.columns);
+    selected(sql, base(select), &select.table, &select.columns);
+    for (index, join) in select.joins.iter().enumerate() {
+        columns.extend(joined_columns(sql, join, index, first_join + index));
+    }
+    columns
+}
+
+/// ` FROM` the searched table, and those whose one row each row has.
+fn from(sql: &mut Builder, select: &Select) {
+    let base = base(select);
+    sql.sql(" FROM ").table(&select.table);
+    if !base.is_empty() {
+        sql.sql(" AS ").name(base);
+    }
+    let joins = select.joins.iter().enumerate();
+    for (index, join) in joins.filter(|(_, join)| join.by_key) {
+        let alias = join_alias(index);
+        sql.sql(" LEFT JOIN ").table(&join.table);
+        sql.sql(" AS ").name(&alias).sql(" ON ");
+        sql.column(&alias, &join.to).sql(" = ");
+        sql.column(base, &join.from);
+    }
 }
 
 fn join_alias(index: usize) -> String {

@@ -100,6 +100,11 @@ pub trait Dialect: Send + Sync {
     fn starts_with(&self, sql: &mut Builder, whole: Piece, part: Piece);
     fn ends_with(&self, sql: &mut Builder, whole: Piece, part: Piece);
 
+    /// Whether the rows that `is_in` finds tell by the column which value each was found for.
+    fn tells_apart(&self, _term: Term) -> bool {
+        false
+    }
+
     /// A column on its way out.
     fn selected(&self, sql: &mut Builder, qualifier: &str, _table: &str, field: &Field) {
         sql.column(qualifier, &field.column);

@@ -246,6 +246,11 @@ impl Dialect for MySql {
         }
     }
 
+    fn tells_apart(&self, term: Term) -> bool {
+        let family = self.column(term).map(|column| column.family);
+        term.clause.kind.is_text() && family == Some(types::TEXT)
+    }
+
     fn is_in_folded(&self, sql: &mut Builder, term: Term, negated: bool) {
         let column = |sql: &mut Builder| self.lower(sql, None, &|sql| self.text_column(sql, term));
         let text = |sql: &mut Builder| self.lower(sql, None, &|sql| listed_text(sql, term));

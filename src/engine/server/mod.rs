@@ -4,6 +4,7 @@
 //! replicas. What a `Driver` says of its failures decides; nothing here knows a protocol.
 
 mod backoff;
+mod batching;
 pub mod config;
 mod driver;
 mod failure;
@@ -29,6 +30,7 @@ pub use plan::Plan;
 pub use transaction::Transaction;
 
 use self::backoff::Backoff;
+use self::batching::Together;
 use self::pool::Pool;
 use self::replicas::Replicas;
 use self::sharing::Held;
@@ -120,8 +122,12 @@ impl<D: Driver> Server<D> {
     ) -> Result<Rows> {
         let mut backoff = Backoff::new(patience);
         let mut renewed = false;
+        let (mut held, _lead) = match self.run_together(pool, plan, values, call).await? {
+            Some(Together::Found(rows)) => return Ok(rows),
+            Some(Together::First(held, lead)) => (held, Some(lead)),
+            Some(Together::Apart) | None => (self.hold(pool, plan).await?, None),
+        };
         loop {
-            let mut held = self.hold(pool, plan).await?;
             call.stops_waiting();
             let result = self.attempt(&mut held, plan, values).await;
             let failure = match result {
@@ -141,6 +147,7 @@ impl<D: Driver> Server<D> {
             if !again {
                 return Err(failure.error);
             }
+            held = self.hold(pool, plan).await?;
         }
     }
 
@@ -155,11 +162,10 @@ impl<D: Driver> Server<D> {
 
     /// A connection for a plan, or a place on one.
     async fn hold(&self, pool: &Pool<D>, plan: &Plan<D>) -> Result<Held<D>> {
-        let knowledge = self.knowledge.load(Ordering::Acquire);
-        let program = plan.compiled(knowledge);
-        let is_short = program.is_some_and(|program| program.is_short());
+        let program = plan.compiled(self.knowledge());
+        let is_lookup = program.is_some_and(|program| program.is_lookup());
         if let Some(share) = D::SHARE
-            && is_short
+            && is_lookup
             && !self.driver().always_in_transaction()
         {
             return Ok(Held::Shared(pool.place(share, plan.operation).await?));
@@ -229,12 +235,16 @@ impl<D: Driver> Server<D> {
         connection: &mut D::Connection,
         plan: &Plan<D>,
     ) -> Result<Arc<Program>, Failure> {
-        let knowledge = self.knowledge.load(Ordering::Acquire);
+        let knowledge = self.knowledge();
         if let Some(program) = plan.compiled(knowledge) {
             return Ok(program);
         }
         let tables = Box::pin(self.describe(connection, &plan.tables)).await?;
         Ok(plan.compile(D::facts(connection), tables, knowledge))
+    }
+
+    fn knowledge(&self) -> u64 {
+        self.knowledge.load(Ordering::Acquire)
     }
 
     async fn describe(
@@ -275,7 +285,9 @@ impl<D: Driver> Server<D> {
         in_transaction: bool,
     ) -> Result<Rows, Failure> {
         match program {
-            Program::One(statement) => Ok(self.execute(connection, statement, values).await?.rows),
+            Program::One(statement) | Program::Lookup { one: statement, .. } => {
+                Ok(self.execute(connection, statement, values).await?.rows)
+            }
             Program::ChooseThenWrite { .. } | Program::LockThenDelete { .. } if !in_transaction => {
                 // Locking what others do not have must not lock what lies between.
                 let isolation = matches!(program, Program::LockThenDelete { .. })
@@ -301,7 +313,9 @@ impl<D: Driver> Server<D> {
         let mut values = values.to_vec();
         let after_write = |failure: Failure| failure.after_write(!in_transaction);
         match program {
-            Program::One(statement) => Ok(self.execute(connection, statement, &values).await?.rows),
+            Program::One(statement) | Program::Lookup { one: statement, .. } => {
+                Ok(self.execute(connection, statement, &values).await?.rows)
+            }
             Program::WriteThenRead { write, read } => {
                 let changed = self.execute(connection, write, &values).await?.rows;
                 if changed == [Value::Integer(0)] {

@@ -14,6 +14,7 @@ use deadpool::{Runtime, Status};
 use parking_lot::Mutex;
 
 use super::backoff::{Backoff, shortened};
+use super::batching::{Batching, Lookup, Turn};
 use super::driver::{Driver, Share};
 use super::failure::Failure;
 use super::sharing::{Place, Sharing};
@@ -69,6 +70,7 @@ pub struct Pool<D: Driver> {
     limits: Limits,
     busy: Arc<Busy>,
     sharing: Sharing<D>,
+    batching: Batching,
     maintained: AtomicBool,
 }
 
@@ -89,6 +91,7 @@ impl<D: Driver> Pool<D> {
             .build()
             .expect("timeouts have a runtime");
         Self {
+            batching: Batching::new(limits.max),
             connections,
             limits,
             busy: Arc::default(),
@@ -102,7 +105,7 @@ impl<D: Driver> Pool<D> {
     }
 
     fn waiting(&self) -> usize {
-        self.queued() + self.sharing.waiting()
+        self.queued() + self.sharing.waiting() + self.batching.waiting()
     }
 
     /// Callers beyond the most connections. To deadpool, those wait too who are connecting.
@@ -173,6 +176,13 @@ impl<D: Driver> Pool<D> {
     pub async fn place(&self, share: Share<D::Connection>, what: &'static str) -> Result<Place<D>> {
         self.refuse_overload(what)?;
         self.sharing.place(self, share, what).await
+    }
+
+    /// A turn among those who look up together, for `what`.
+    pub async fn turn(&self, lookup: &Lookup, what: &'static str) -> Result<Turn> {
+        self.refuse_overload(what)?;
+        let turn = tokio::time::timeout(self.limits.acquire, self.batching.turn(lookup));
+        turn.await.map_err(|_| self.all_busy(what))
     }
 
     /// A connection has broken. Closes the idle ones, which are as old, and lets nobody join those
