@@ -72,8 +72,8 @@ async function compareIn(content, comparison, engine, { users, rounds }) {
   for (const name of engine.names) contestants.push(await engine.open(name, await content.copy()));
   const machine = describeMachine();
   const operations = operationsOn(users);
-  const floor = await checkFloor();
-  printStart(machine, contestants, floor, { users, rounds });
+  const floorAdapter = await checkFloor();
+  printStart(machine, contestants, floorAdapter, { users, rounds });
   await checkAnswers(contestants, operations);
 
   const measure = measurer(contestants, BASELINE, rounds);
@@ -108,7 +108,7 @@ async function compareIn(content, comparison, engine, { users, rounds }) {
     date: new Date().toISOString(),
     machine,
     contestants: contestants.map(({ name, versions }) => ({ name, versions })),
-    floor,
+    floor: floorAdapter,
     users,
     rounds,
     measurements,

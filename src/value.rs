@@ -1,5 +1,6 @@
 //! Values on their way between a caller and a database, and the kinds of field they belong to.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 
 /// What a field is declared to hold; decides how a value is stored and how it comes back.
@@ -64,4 +65,10 @@ pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
 pub fn is_safe_integer(integer: i64) -> bool {
     (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&integer)
+}
+
+/// A moment as JavaScript's `toISOString` writes it: `2026-11-21T08:45:49.123Z`.
+pub fn iso(moment: DateTime<Utc>) -> String {
+    // A format would be read anew for each.
+    moment.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDateTime};
 use serde_json::value::RawValue;
 
 use crate::error::{Code, Error, Result};
-use crate::value::{Kind, Value, is_safe_integer};
+use crate::value::{Kind, Value, is_safe_integer, iso};
 
 pub fn from_integer(kind: Kind, integer: i64) -> Result<Value> {
     match kind {
@@ -93,9 +93,8 @@ pub fn from_boolean(kind: Kind, boolean: bool) -> Result<Value> {
 pub fn from_moment(kind: Kind, milliseconds: i64) -> Value {
     match kind {
         Kind::Date | Kind::Number | Kind::BigInt => Value::Timestamp(milliseconds),
-        _ => DateTime::from_timestamp_millis(milliseconds).map_or(Value::Null, |date| {
-            Value::Text(date.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
-        }),
+        _ => DateTime::from_timestamp_millis(milliseconds)
+            .map_or(Value::Null, |moment| Value::Text(iso(moment))),
     }
 }
 
@@ -212,7 +211,7 @@ mod tests {
         let mut milliseconds: i64 = -62_167_219_200_000;
         while milliseconds < 253_402_300_800_000 {
             let date = DateTime::from_timestamp_millis(milliseconds).unwrap();
-            let text = date.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+            let text = iso(date);
             assert_eq!(
                 parse_canonical(text.as_bytes()),
                 Some(milliseconds),

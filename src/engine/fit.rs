@@ -1,7 +1,7 @@
 //! Values as what a column can hold; the same for every server.
 
 use super::cells::parse_date;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Value, iso};
 
 /// Why a value does not fit its column.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ pub fn text(kind: Kind, value: &Value) -> Result<String, Unfit> {
         // Dates as ISO 8601.
         Value::Integer(_) | Value::Timestamp(_) if kind == Kind::Date => {
             let date = chrono::DateTime::from_timestamp_millis(moment(value)?).ok_or(TOO_FAR)?;
-            Ok(date.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+            Ok(iso(date))
         }
         other => plain(other),
     }

@@ -12,7 +12,7 @@ use super::script;
 use super::site::Site;
 use crate::error::{Code, Error, Result};
 use crate::sql::{Builder, ColumnUse, Dialect, Key};
-use crate::value::{IdKind, Kind};
+use crate::value::{self, IdKind, Kind};
 
 pub const TABLE: &str = "auth_schema_versions";
 
@@ -302,5 +302,5 @@ pub fn moment_before(seconds: u64) -> String {
     let since = since.saturating_sub(Duration::from_secs(seconds));
     let milliseconds = since.as_millis() as i64;
     let moment = chrono::DateTime::from_timestamp_millis(milliseconds).unwrap_or_default();
-    moment.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    value::iso(moment)
 }

@@ -9,7 +9,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value as Stored};
 use crate::engine::cells::parse_date;
 use crate::engine::{Parameter, Statement};
 use crate::error::{Error, Result};
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Value, iso};
 
 /// Binds every parameter of `statement`.
 pub fn bind(
@@ -98,12 +98,11 @@ fn encode(parameter: Parameter, value: &Value) -> Result<Encoded<'_>> {
     })
 }
 
-/// `2026-11-21T08:45:49.123Z`, as JavaScript's `toISOString` writes it.
 fn format_date(milliseconds: i64) -> Result<String> {
     DateTime::from_timestamp_millis(milliseconds)
         // Longer years are written with a sign and would no longer sort.
         .filter(|date| (0..=9999).contains(&date.year()))
-        .map(|date| date.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+        .map(iso)
         .ok_or_else(|| Error::invalid_input("a date must lie within the years 0 to 9999"))
 }
 
