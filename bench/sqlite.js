@@ -1,5 +1,5 @@
-// The comparison on SQLite: this package, and Better Auth's built-in adapter on the two drivers it
-// takes, each on its own copy of one file.
+// The comparison on SQLite: this package, Better Auth's built-in adapter on the two drivers it takes,
+// Drizzle and Prisma, each on its own copy of one file.
 
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,38 +10,90 @@ import { NATIVE, OPTIONS, contestant } from "./contestants.js";
 import { fill } from "./dataset.js";
 import { nameAndVersion, ownVersion } from "./machine.js";
 import { compileBetterSqlite3, load } from "./peers.js";
+import { drizzleSchema } from "./schemas/drizzle.js";
+import { PATIENCE, generatePrismaClient, prismaClient } from "./schemas/prisma.js";
 
 /** What nativeAdapter sets on its own connections. */
-const PRAGMAS = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = NORMAL;
-  PRAGMA foreign_keys = ON;
-  PRAGMA cache_size = -16384;
-  PRAGMA temp_store = MEMORY;
-`;
-
-const ON_BETTER_SQLITE3 = "built-in on better-sqlite3";
-const ON_NODE_SQLITE = "built-in on node:sqlite";
+const PRAGMAS = [
+  "PRAGMA journal_mode = WAL",
+  "PRAGMA synchronous = NORMAL",
+  "PRAGMA foreign_keys = ON",
+  "PRAGMA cache_size = -16384",
+  "PRAGMA temp_store = MEMORY",
+];
 
 const CALLERS = 32;
 
-const names = [NATIVE, ON_BETTER_SQLITE3];
-if (nodeSqlite()) names.push(ON_NODE_SQLITE);
+/**
+ * What takes part beside this package. The built-in adapters come first.
+ *
+ * @type {Record<string, { packages: string[], open: (path: string) => Promise<{ database: any, close: () => Promise<void> | void }> }>}
+ */
+const builtIn = {
+  "built-in on better-sqlite3": {
+    packages: ["kysely", "better-sqlite3"],
+    async open(path) {
+      const database = await betterSqlite3(path);
+      return { database, close: () => database.close() };
+    },
+  },
+};
+if (nodeSqlite()) {
+  builtIn["built-in on node:sqlite"] = {
+    packages: ["kysely"],
+    async open(path) {
+      const database = new (nodeSqlite().DatabaseSync)(path);
+      for (const pragma of PRAGMAS) database.exec(pragma);
+      return { database, close: () => database.close() };
+    },
+  };
+}
+
+/** @type {typeof builtIn} */
+const peers = {
+  ...builtIn,
+
+  // Without transactions: its callback may not be asynchronous on this driver.
+  "Drizzle on better-sqlite3": {
+    packages: ["drizzle-orm", "better-sqlite3"],
+    async open(path) {
+      const file = await betterSqlite3(path);
+      const schema = await drizzleTables();
+      const { drizzle } = await load("drizzle-orm/better-sqlite3");
+      const { drizzleAdapter } = await load("better-auth/adapters/drizzle");
+      const database = drizzleAdapter(drizzle(file, { schema }), { provider: "sqlite", schema });
+      return { database, close: () => file.close() };
+    },
+  },
+
+  "Prisma on better-sqlite3": {
+    packages: ["@prisma/client", "@prisma/adapter-better-sqlite3"],
+    async open(path) {
+      const PrismaClient = await prismaClient("sqlite");
+      const { PrismaBetterSqlite3 } = await load("@prisma/adapter-better-sqlite3");
+      const client = new PrismaClient({ adapter: new PrismaBetterSqlite3({ url: `file:${path}` }), ...PATIENCE });
+      for (const pragma of PRAGMAS) await client.$queryRawUnsafe(pragma);
+      const { prismaAdapter } = await load("better-auth/adapters/prisma");
+      const database = prismaAdapter(client, { provider: "sqlite", transaction: true });
+      return { database, close: () => client.$disconnect() };
+    },
+  },
+};
 
 /** @type {import("./engines.js").Engine} */
 export const sqlite = {
   name: "SQLite",
   callers: [1, CALLERS],
-  names,
+  names: [NATIVE, ...Object.keys(peers)],
 
-  promises: names.slice(1).flatMap((peer) => [
-    ...Object.entries({ find: 4, list: 4, create: 3 }).map(([kind, least]) => ({
+  promises: Object.keys(peers).flatMap((peer) => [
+    { promise: `nothing slower than the ${peer}`, peers: [peer], least: 1 },
+    ...(peer in builtIn ? Object.entries({ find: 4, list: 4, create: 3 }) : []).map(([kind, least]) => ({
       promise: `${kind} at least ${least} times as fast as the ${peer}`,
       kinds: [kind],
       peers: [peer],
       least,
     })),
-    { promise: `nothing slower than the ${peer}`, peers: [peer], least: 1 },
     {
       promise: `the event loop less late, at the 99.9th percentile, than with the ${peer}`,
       kinds: ["mix"],
@@ -52,7 +104,10 @@ export const sqlite = {
     },
   ]),
 
-  install: compileBetterSqlite3,
+  async install() {
+    await compileBetterSqlite3();
+    await generatePrismaClient("sqlite");
+  },
 
   async prepare(users) {
     if (!nodeSqlite()) {
@@ -74,9 +129,10 @@ export const sqlite = {
 
   async open(name, path) {
     if (name === NATIVE) return native(path);
-    if (name === ON_NODE_SQLITE) return builtIn(name, new (nodeSqlite().DatabaseSync)(path), []);
-    const { default: Database } = await load("better-sqlite3");
-    return builtIn(name, new Database(path), [nameAndVersion("better-sqlite3")]);
+    const { packages, open } = peers[name];
+    const { database, close } = await open(path);
+    const versions = ["better-auth", ...packages].map(nameAndVersion);
+    return contestant({ name, versions, database, close });
   },
 };
 
@@ -102,19 +158,31 @@ async function native(path) {
   return contestant({ name: NATIVE, versions: [ownVersion()], database, close: () => database.close() });
 }
 
-/**
- * @param {string} name
- * @param {any} database
- * @param {string[]} driverVersion
- */
-async function builtIn(name, database, driverVersion) {
-  database.exec(PRAGMAS);
-  const { sqlite } = database.prepare("SELECT 'SQLite ' || sqlite_version() AS sqlite").get();
-  return contestant({
-    name,
-    versions: [...["better-auth", "kysely"].map(nameAndVersion), ...driverVersion, sqlite],
-    database,
-    close: () => database.close(),
+/** @param {string} path */
+async function betterSqlite3(path) {
+  const { default: Database } = await load("better-sqlite3");
+  const database = new Database(path);
+  for (const pragma of PRAGMAS) database.exec(pragma);
+  return database;
+}
+
+/** With moments as the built-in adapter stores them. */
+async function drizzleTables() {
+  const { customType, integer, sqliteTable, text } = await load("drizzle-orm/sqlite-core");
+  const moment = customType({
+    dataType: () => "date",
+    fromDriver: (/** @type {string} */ text) => new Date(text),
+    toDriver: (/** @type {Date} */ date) => date.toISOString(),
+  });
+  return drizzleSchema({
+    table: sqliteTable,
+    id: () => text(),
+    key: () => text(),
+    text: () => text(),
+    moment,
+    boolean: () => integer({ mode: "boolean" }),
+    integer: () => integer(),
+    bigint: () => integer(),
   });
 }
 

@@ -12,6 +12,7 @@ import { load } from "../peers.js";
 const MOMENTS = {
   postgresql: "DateTime @db.Timestamptz(3)",
   mysql: "DateTime @db.Timestamp(3)",
+  sqlite: "DateTime",
 };
 
 /** @param {string} provider */

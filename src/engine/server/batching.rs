@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -20,13 +20,16 @@ use crate::engine::{Call, Program, Rows, Statement};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
 
-/// Look-ups under way, where there are as many connections. More would leave less to wait for: of a
-/// server that is near, 64 callers get 30,000 rows a second with 2 or 4, 28,000 with 8, 26,000 with
-/// 10, and 12,000 where each asks alone. Fewer would have callers of a server that is far wait for
-/// answers that are not theirs.
-const LEADERS: usize = 8;
+/// Look-ups under way at a server that is near: it is busy with its work, not with waiting. 64
+/// callers get 26,000 rows a second with 2 or 4, 21,000 with 8, and 12,000 where each asks alone.
+/// Otherwise there are as many as connections, for nobody is to wait long for others' answers.
+const LEADERS: usize = 4;
 
-/// Keys per statement.
+/// A server is near that has answered a look-up within this time.
+const NEAR: Duration = Duration::from_millis(1);
+
+/// Keys per statement. There are always as many, the first one several times where there are fewer:
+/// each number of them would be a statement of its own, to be prepared on each connection.
 const MOST: usize = 32;
 
 /// In bytes. A statement is not to be too large because of many long keys.
@@ -35,7 +38,9 @@ const LONGEST_KEY: usize = 1024;
 pub struct Batching(Arc<Mutex<Queue>>);
 
 struct Queue {
-    most: usize,
+    connections: usize,
+    /// The least time that an answer took.
+    fastest: Duration,
     leaders: usize,
     waiting: VecDeque<Waiting>,
 }
@@ -73,15 +78,25 @@ pub enum Together<D: Driver> {
 }
 
 /// The right to look up. Goes to the next who waits.
-pub struct Lead(Option<Arc<Mutex<Queue>>>);
+pub struct Lead {
+    /// None once it is given away.
+    queue: Option<Arc<Mutex<Queue>>>,
+    since: Instant,
+}
 
 impl Batching {
     pub fn new(connections: usize) -> Self {
         Self(Arc::new(Mutex::new(Queue {
-            most: connections.min(LEADERS),
+            connections,
+            fastest: Duration::MAX,
             leaders: 0,
             waiting: VecDeque::new(),
         })))
+    }
+
+    /// It may be another server from now on.
+    pub fn forget(&self) {
+        self.0.lock().fastest = Duration::MAX;
     }
 
     pub fn waiting(&self) -> usize {
@@ -91,9 +106,9 @@ impl Batching {
     pub async fn turn(&self, lookup: &Lookup) -> Turn {
         let turn = {
             let mut queue = self.0.lock();
-            if queue.leaders < queue.most {
+            if queue.leaders < queue.most() {
                 queue.leaders += 1;
-                return Turn::Lead(Lead(Some(self.0.clone())));
+                return Turn::Lead(Lead::new(&self.0));
             }
             let (turn, told) = oneshot::channel();
             let lookup = lookup.clone();
@@ -104,11 +119,37 @@ impl Batching {
     }
 }
 
+impl Queue {
+    /// How many look-ups may be under way.
+    fn most(&self) -> usize {
+        if self.fastest < NEAR {
+            self.connections.min(LEADERS)
+        } else {
+            self.connections
+        }
+    }
+}
+
 impl Lead {
+    fn new(queue: &Arc<Mutex<Queue>>) -> Self {
+        Self {
+            queue: Some(queue.clone()),
+            since: Instant::now(),
+        }
+    }
+
+    /// The server has answered.
+    pub fn answered(self) {
+        if let Some(queue) = &self.queue {
+            let mut queue = queue.lock();
+            queue.fastest = queue.fastest.min(self.since.elapsed());
+        }
+    }
+
     /// Those who wait for what the leader looks for, taken out of the line.
     fn gather(&self, lookup: &Lookup) -> Vec<Waiting> {
         let mut gathered = Vec::new();
-        let Some(queue) = &self.0 else {
+        let Some(queue) = &self.queue else {
             return gathered;
         };
         let mut queue = queue.lock();
@@ -131,20 +172,24 @@ impl Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        let Some(queue) = self.0.take() else { return };
+        let Some(queue) = self.queue.take() else {
+            return;
+        };
         loop {
             let next = {
                 let mut queue = queue.lock();
-                let Some(next) = queue.waiting.pop_front() else {
+                let is_one_too_many = queue.leaders > queue.most();
+                let next = (!is_one_too_many).then(|| queue.waiting.pop_front());
+                let Some(next) = next.flatten() else {
                     queue.leaders -= 1;
                     return;
                 };
                 next
             };
-            match next.turn.send(Turn::Lead(Self(Some(queue.clone())))) {
+            match next.turn.send(Turn::Lead(Self::new(&queue))) {
                 Ok(()) => return,
                 // It has been given up; what was meant for it must not look for a next one itself.
-                Err(Turn::Lead(mut lead)) => drop(lead.0.take()),
+                Err(Turn::Lead(mut lead)) => drop(lead.queue.take()),
                 Err(_) => return,
             }
         }
@@ -193,7 +238,7 @@ impl<D: Driver> Server<D> {
         let Some(lookup) = program.and_then(|program| Lookup::new(&program, values)) else {
             return Ok(None);
         };
-        let lead = match pool.turn(&lookup, plan.operation).await? {
+        let mut lead = match pool.turn(&lookup, plan.operation).await? {
             Turn::Lead(lead) => lead,
             Turn::Found(rows, since) => {
                 call.stopped_waiting(since);
@@ -204,14 +249,18 @@ impl<D: Driver> Server<D> {
         };
         let mut held = Held::Alone(pool.lease(plan.operation).await?);
         let others = lead.gather(&lookup);
+        let since = Instant::now();
+        lead.since = since;
         if others.is_empty() {
             return Ok(Some(Together::First(held, lead)));
         }
-        let since = Instant::now();
         call.stops_waiting();
         let work = self.look_up(&mut held, pool, &lookup, &others);
         Ok(Some(match work.await {
-            Ok(rows) => Together::Found(deal(rows, &lookup, others, since)),
+            Ok(rows) => {
+                lead.answered();
+                Together::Found(deal(rows, &lookup, others, since))
+            }
             // The others need not try what took too long for all.
             Err(error) if error.code == Code::StatementTimeout => {
                 for other in others {
@@ -233,7 +282,9 @@ impl<D: Driver> Server<D> {
         others: &[Waiting],
     ) -> Result<Rows> {
         let mut values = lookup.values.clone();
-        values[0] = Value::List(keys(lookup, others).cloned().collect());
+        let again = std::iter::repeat(lookup.key());
+        let keys = keys(lookup, others).chain(again).take(MOST);
+        values[0] = Value::List(keys.cloned().collect());
         held.distrust();
         let work = self.execute(held, &lookup.several, &values);
         let result = self.in_time(lookup.several.operation, work).await;
@@ -404,6 +455,34 @@ mod tests {
         assert!(other.as_mut().now_or_never().is_none());
         drop(first.gather(&own));
         assert!(matches!(other.now_or_never(), Some(Turn::Apart)));
+    }
+
+    #[test]
+    fn a_server_that_is_near_is_asked_less_often_at_a_time() {
+        let batching = Batching::new(10);
+        let own = lookup(&several(), "a", 5);
+        let lead = || match batching.turn(&own).now_or_never() {
+            Some(Turn::Lead(lead)) => Some(lead),
+            _ => None,
+        };
+        let mut far: Vec<_> = std::iter::from_fn(lead).collect();
+        assert_eq!(far.len(), 10);
+        far.pop().unwrap().answered();
+        assert!(lead().is_none());
+        far.truncate(LEADERS);
+        assert!(lead().is_none());
+        far.pop();
+        assert!(lead().is_some());
+        drop(far);
+        assert_eq!(
+            std::iter::from_fn(lead).take(20).collect::<Vec<_>>().len(),
+            LEADERS
+        );
+        batching.forget();
+        assert_eq!(
+            std::iter::from_fn(lead).take(20).collect::<Vec<_>>().len(),
+            10
+        );
     }
 
     #[test]

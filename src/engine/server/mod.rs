@@ -122,7 +122,7 @@ impl<D: Driver> Server<D> {
     ) -> Result<Rows> {
         let mut backoff = Backoff::new(patience);
         let mut renewed = false;
-        let (mut held, _lead) = match self.run_together(pool, plan, values, call).await? {
+        let (mut held, mut lead) = match self.run_together(pool, plan, values, call).await? {
             Some(Together::Found(rows)) => return Ok(rows),
             Some(Together::First(held, lead)) => (held, Some(lead)),
             Some(Together::Apart) | None => (self.hold(pool, plan).await?, None),
@@ -131,9 +131,15 @@ impl<D: Driver> Server<D> {
             call.stops_waiting();
             let result = self.attempt(&mut held, plan, values).await;
             let failure = match result {
-                Ok(rows) => return Ok(rows),
+                Ok(rows) => {
+                    if let Some(lead) = lead {
+                        lead.answered();
+                    }
+                    return Ok(rows);
+                }
                 Err(failure) => failure,
             };
+            lead = None;
             if failure.spoils_connection() && held.spoil() {
                 pool.lose(&failure.error);
             }

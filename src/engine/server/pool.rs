@@ -191,6 +191,7 @@ impl<D: Driver> Pool<D> {
         self.connections.manager().lose(error);
         self.connections.retain(|_, _| false);
         self.sharing.end();
+        self.batching.forget();
     }
 
     pub fn connections(&self, role: &'static str) -> Connections {
