@@ -71,6 +71,9 @@ export async function serve(kind, { settings = {}, tls } = {}) {
   const socket = join(directory, "socket");
   const all = {
     datadir: data,
+    // In one that others use too, each of them removes at its start what it takes for leftovers of its
+    // own: temporary tables of a server that is running, which MariaDB may not survive.
+    tmpdir: directory,
     port,
     socket,
     "pid-file": join(directory, "pid"),

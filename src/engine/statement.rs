@@ -68,9 +68,7 @@ pub struct Statement {
     /// How many values a call has to pass.
     slots: usize,
     gives_way: bool,
-    /// Whether it never runs on a thread that serves others.
-    always_wide: bool,
-    found_wide: AtomicBool,
+    wide: AtomicBool,
 }
 
 impl Statement {
@@ -98,8 +96,7 @@ impl Statement {
             table: table.to_owned(),
             slots,
             gives_way: false,
-            always_wide: false,
-            found_wide: AtomicBool::new(false),
+            wide: AtomicBool::new(false),
         }
     }
 
@@ -113,18 +110,13 @@ impl Statement {
         self.gives_way
     }
 
-    pub fn always_wide(mut self) -> Self {
-        self.always_wide = true;
-        self
-    }
-
     /// Whether it took so long the last time that it must not run on a thread that serves others.
     pub fn is_wide(&self) -> bool {
-        self.always_wide || self.found_wide.load(Ordering::Relaxed)
+        self.wide.load(Ordering::Relaxed)
     }
 
     pub fn set_wide(&self, wide: bool) {
-        self.found_wide.store(wide, Ordering::Relaxed);
+        self.wide.store(wide, Ordering::Relaxed);
     }
 
     pub fn check_values(&self, values: &[Value]) -> Result<()> {

@@ -221,12 +221,10 @@ fn compile_count(dialect: &dyn Dialect, table: &str, clauses: &[Clause]) -> Stat
         Keep::First,
         vec![Column::Scalar(Kind::Number)],
     );
-    // Nothing narrows the count of a whole table, and it cannot be interrupted on its way.
-    if clauses.is_empty() {
-        statement.always_wide()
-    } else {
-        statement
-    }
+    // Nothing narrows the count of a whole table, and it cannot be interrupted on its way: it has to
+    // show first that it is short.
+    statement.set_wide(clauses.is_empty());
+    statement
 }
 
 fn compile_create(
