@@ -16,6 +16,9 @@ import { privateCopy, temporaryDirectory } from "./temporary.js";
  * @property {boolean} [login] whether it wants the password; default: true
  */
 
+/** How much higher the port is by which the members of a cluster talk to each other. */
+const CLUSTER_BUS = 10_000;
+
 /** @typedef {import("./daemon.js").Server & { cli: (...command: string[]) => Promise<string> }} Redis */
 
 /** Nothing has to survive the machine. */
@@ -39,7 +42,7 @@ export async function install() {
  */
 export async function start({ settings = {}, tls, login = true } = {}) {
   const { bin, env } = await programs();
-  const [directory, port] = [await temporaryDirectory(), await freePort()];
+  const [directory, port] = [await temporaryDirectory(), await freePort(CLUSTER_BUS)];
   const socket = join(directory, "socket");
   const all = {
     ...SETTINGS,
