@@ -3,22 +3,14 @@
 
 import { getAdapter } from "better-auth/db/adapter";
 import { getMigrations } from "better-auth/db/migration";
-import { NATIVE, OPTIONS, contestant } from "./contestants.js";
+import { NATIVE, OPTIONS, contestant, peerContestant } from "./contestants.js";
 import { fill } from "./dataset.js";
-import { nameAndVersion, ownVersion } from "./machine.js";
+import { ownVersion } from "./machine.js";
 
 /**
  * A driver's connection, to look after databases.
  *
  * @typedef {Pick<import("../__test__/engines/server.js").Connection, "query" | "end">} Connection
- */
-
-/**
- * What takes part on a server beside this package.
- *
- * @typedef {object} Peer
- * @property {string[]} packages
- * @property {(url: string) => Promise<{ database: any, close: () => Promise<void> }>} open
  */
 
 /**
@@ -28,7 +20,7 @@ import { nameAndVersion, ownVersion } from "./machine.js";
  * @property {(url: string) => Promise<Connection>} connect
  * @property {string} version SQL that asks for it.
  * @property {(from: string, to: string) => Copy} copy
- * @property {Record<string, Peer>} peers The built-in adapter comes first.
+ * @property {Record<string, import("./contestants.js").Peer>} peers The built-in adapter comes first.
  * @property {() => Promise<void>} install What only its peers need.
  */
 
@@ -137,10 +129,7 @@ async function open(kind, name, url) {
     const versions = [ownVersion(), await version(kind, url)];
     return contestant({ name, versions, database, close: () => database.close() });
   }
-  const { packages, open } = kind.peers[name];
-  const { database, close } = await open(url);
-  const versions = ["better-auth", ...packages].map(nameAndVersion);
-  return contestant({ name, versions, database, close });
+  return peerContestant(name, kind.peers[name], url);
 }
 
 /** @param {Kind} kind @param {string} url */

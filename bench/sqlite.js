@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getAdapter } from "better-auth/db/adapter";
 import { getMigrations } from "better-auth/db/migration";
-import { NATIVE, OPTIONS, contestant } from "./contestants.js";
+import { NATIVE, OPTIONS, contestant, peerContestant } from "./contestants.js";
 import { fill } from "./dataset.js";
-import { nameAndVersion, ownVersion } from "./machine.js";
+import { ownVersion } from "./machine.js";
 import { compileBetterSqlite3, load } from "./peers.js";
 import { drizzleSchema } from "./schemas/drizzle.js";
 import { PATIENCE, generatePrismaClient, prismaClient } from "./schemas/prisma.js";
@@ -24,11 +24,7 @@ const PRAGMAS = [
 
 const CALLERS = 32;
 
-/**
- * What takes part beside this package. The built-in adapters come first.
- *
- * @type {Record<string, { packages: string[], open: (path: string) => Promise<{ database: any, close: () => Promise<void> | void }> }>}
- */
+/** They come first. @type {Record<string, import("./contestants.js").Peer>} */
 const builtIn = {
   "built-in on better-sqlite3": {
     packages: ["kysely", "better-sqlite3"],
@@ -129,10 +125,7 @@ export const sqlite = {
 
   async open(name, path) {
     if (name === NATIVE) return native(path);
-    const { packages, open } = peers[name];
-    const { database, close } = await open(path);
-    const versions = ["better-auth", ...packages].map(nameAndVersion);
-    return contestant({ name, versions, database, close });
+    return peerContestant(name, peers[name], path);
   },
 };
 
