@@ -73,7 +73,8 @@ pub enum Together<D: Driver> {
     Found(Rows),
     /// Nobody else looks for the like: it runs by itself, and then the next one leads.
     First(Held<D>, Lead),
-    /// Looking for several has failed. It runs by itself, and its error is its own.
+    /// It runs by itself: it is none that others can have a part in, or looking for several has
+    /// failed, and its error is its own.
     Apart,
 }
 
@@ -225,38 +226,37 @@ impl Lookup {
 }
 
 impl<D: Driver> Server<D> {
-    /// Runs a look-up together with those of others; `None` where it is none that others can have a
-    /// part in.
+    /// Runs a look-up together with those of others, where there are such.
     pub(super) async fn run_together(
         &self,
         pool: &Pool<D>,
         plan: &Plan<D>,
         values: &[Value],
         call: &Call,
-    ) -> Result<Option<Together<D>>> {
+    ) -> Result<Together<D>> {
         let program = plan.compiled(self.knowledge());
         let Some(lookup) = program.and_then(|program| Lookup::new(&program, values)) else {
-            return Ok(None);
+            return Ok(Together::Apart);
         };
         let mut lead = match pool.turn(&lookup, plan.operation).await? {
             Turn::Lead(lead) => lead,
             Turn::Found(rows, since) => {
                 call.stopped_waiting(since);
-                return Ok(Some(Together::Found(rows)));
+                return Ok(Together::Found(rows));
             }
             Turn::Failed(error) => return Err(error),
-            Turn::Apart => return Ok(Some(Together::Apart)),
+            Turn::Apart => return Ok(Together::Apart),
         };
         let mut held = Held::Alone(pool.lease(plan.operation).await?);
         let others = lead.gather(&lookup);
         let since = Instant::now();
         lead.since = since;
         if others.is_empty() {
-            return Ok(Some(Together::First(held, lead)));
+            return Ok(Together::First(held, lead));
         }
         call.stops_waiting();
         let work = self.look_up(&mut held, pool, &lookup, &others);
-        Ok(Some(match work.await {
+        Ok(match work.await {
             Ok(rows) => {
                 lead.answered();
                 Together::Found(deal(rows, &lookup, others, since))
@@ -270,7 +270,7 @@ impl<D: Driver> Server<D> {
                 return Err(error);
             }
             Err(_) => Together::Apart,
-        }))
+        })
     }
 
     /// The rows of all of them.

@@ -123,9 +123,9 @@ impl<D: Driver> Server<D> {
         let mut backoff = Backoff::new(patience);
         let mut renewed = false;
         let (mut held, mut lead) = match self.run_together(pool, plan, values, call).await? {
-            Some(Together::Found(rows)) => return Ok(rows),
-            Some(Together::First(held, lead)) => (held, Some(lead)),
-            Some(Together::Apart) | None => (self.hold(pool, plan).await?, None),
+            Together::Found(rows) => return Ok(rows),
+            Together::First(held, lead) => (held, Some(lead)),
+            Together::Apart => (self.hold(pool, plan).await?, None),
         };
         loop {
             call.stops_waiting();
