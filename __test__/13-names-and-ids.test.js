@@ -521,3 +521,19 @@ describe.each(everyEngineEitherWay)("%s", (_, engine) => {
     expect(await find("1 OR 1=1")).toEqual([]);
   });
 });
+
+test("each letter and digit comes in ids as often as any other", async () => {
+  const { adapter } = await openDatabase(everyEngineEitherWay[0][1], { authOptions: {} });
+  const length = 2_000;
+  await adapter.transaction(async (inside) => {
+    for (let n = 0; n < length; n += 1) await inside.create({ model: "user", data: { ...user, email: `${n}` } });
+  });
+  const ids = (await adapter.findMany({ model: "user", limit: length })).map(({ id }) => id);
+  expect(new Set(ids).size).toBe(length);
+  const often = new Map();
+  for (const character of ids.join("")) often.set(character, (often.get(character) ?? 0) + 1);
+  expect(often.size).toBe(62);
+  // Six standard deviations: by chance, once in several million runs.
+  const mean = (length * 32) / 62;
+  for (const [, times] of often) expect(Math.abs(times - mean)).toBeLessThan(6 * Math.sqrt(mean));
+});

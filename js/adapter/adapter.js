@@ -7,6 +7,7 @@
 import { createAdapterFactory } from "@better-auth/core/db/adapter";
 import * as instrumentation from "@better-auth/core/instrumentation";
 import { BetterAuthError } from "@better-auth/core/error";
+import { generateId } from "./ids.js";
 import { Models } from "./models.js";
 import { logical, physical } from "./naming.js";
 import { Operations } from "./operations.js";
@@ -100,6 +101,7 @@ export function createAdapter(native, settings, options, schemaSql) {
         supportsBooleans: true,
         supportsArrays: true,
         supportsNumericIds: true,
+        customIdGenerator: generateId,
         transaction: /** @type {any} */ (transactions(begin)),
       },
       adapter: () => /** @type {any} */ (customAdapter(operations, schemaSql)),

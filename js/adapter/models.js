@@ -9,6 +9,7 @@ import {
   initGetModelName,
 } from "@better-auth/core/db/adapter";
 import { BetterAuthError } from "@better-auth/core/error";
+import { generateId } from "./ids.js";
 
 /**
  * @typedef {import("@better-auth/core").BetterAuthOptions} BetterAuthOptions
@@ -164,7 +165,7 @@ export class Models {
       this.#models.set(key, new Model(definition, getDefaultFieldName));
     }
     this.all = [...this.#models.values()];
-    this.getIdField = initGetIdField({ ...names, options });
+    this.getIdField = initGetIdField({ ...names, options, customIdGenerator: generateId });
   }
 
   /**
