@@ -9,7 +9,10 @@ import Libsql from "libsql";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nativeAdapter, NativeAdapterError, password } from "../index.js";
 import { emptyDatabase, everyEngine, openDatabase } from "./support/database.js";
+import { inProcess } from "./support/elsewhere/index.js";
 import { user, verification } from "./support/rows.js";
+
+/** @typedef {import("./support/elsewhere/main.js").Task} Task */
 
 /** Stands for what must not get out, wherever it was put in. */
 const SECRET = "s3cr3t";
@@ -399,6 +402,54 @@ describe("a damaged SQLite file", () => {
     await reopened.close();
   });
 });
+
+/** Lets no file of this process become longer until there is room again. @type {Task} */
+const fillDisk = async ({ nativeAdapter, user, require, data: url }) => {
+  const { execFileSync } = require("node:child_process");
+  const limit = (/** @type {string} */ bytes) => execFileSync("prlimit", ["--pid", `${process.pid}`, `--fsize=${bytes}:`]);
+  const database = nativeAdapter(url);
+  const adapter = database({});
+  const create = (/** @type {number} */ n) => adapter.create({ model: "user", data: user(`user ${n}`) });
+  let created = 0;
+  limit("300000");
+  const failed = await (async () => {
+    for (;; created += 1) await create(created);
+  })().catch((error) => error);
+  const together = await adapter
+    .transaction(async (inside) => {
+      for (let n = 0; n < 100; n += 1) await inside.create({ model: "user", data: user(`together ${n}`) });
+    })
+    .catch((error) => error);
+  const full = await adapter.count({ model: "user" });
+  limit("unlimited");
+  await create(created);
+  const later = await adapter.count({ model: "user" });
+  await database.close();
+  return { codes: [failed.code, together.code], created, full, later };
+};
+
+// prlimit is part of Linux.
+describe.runIf(process.platform === "linux")("a disk without room for SQLite", () => {
+  test("fails the write that finds none, and loses nothing that was written", async () => {
+    const path = join(directory, "full.db");
+    const database = nativeAdapter(`sqlite:${path}`);
+    await database.migrate({});
+    await database.close();
+    const { codes, created, full, later } = await inProcess(fillDisk, `sqlite:${path}`).result();
+    expect(codes).toEqual(["STORAGE_FAILED", "STORAGE_FAILED"]);
+    expect(created).toBeGreaterThan(0);
+    expect([full, later]).toEqual([created, created + 1]);
+    expect(await sound(path)).toBe("ok");
+  });
+});
+
+/** Whether SQLite finds its file in order. @param {string} path */
+async function sound(path) {
+  const file = new Libsql(path);
+  const [[answer]] = file.prepare("PRAGMA integrity_check").raw().all();
+  file.close();
+  return answer;
+}
 
 describe("password", () => {
   /** @type {[string, () => Promise<any>, Record<string, any>][]} */

@@ -24,6 +24,7 @@ mod fold;
 mod lanes;
 mod transaction;
 mod turn;
+mod vfs;
 mod waiting;
 
 use std::path::Path;
