@@ -287,7 +287,29 @@ fn classify(number: u16, message: &str) -> Meaning {
             REFUSED,
             "it has more values than the server takes in one statement",
         ),
-        1021 | 1030 | 1037 | 1038 | 1041 | 1114 | 1135 | 1206 | 1257 | 1194 | 1195 | 1712 => (
+        // Up to 40 they are of the library that reads and writes the server's files.
+        1..=40
+        | 1004
+        | 1006
+        | 1009
+        | 1010
+        | 1013..=1018
+        | 1021
+        | 1023
+        | 1024
+        | 1026
+        | 1030
+        | 1034
+        | 1037
+        | 1038
+        | 1041
+        | 1114
+        | 1135
+        | 1194
+        | 1195
+        | 1206
+        | 1257
+        | 1712 => (
             Code::StorageFailed,
             REFUSED,
             "the server is out of a resource, or its storage fails",
@@ -427,6 +449,9 @@ mod tests {
             (1047, Code::ConnectionLost, Fate::Turned),
             (1142, Code::PermissionDenied, Fate::Refused),
             (1406, Code::InvalidInput, Fate::Refused),
+            (3, Code::StorageFailed, Fate::Refused),
+            (1009, Code::StorageFailed, Fate::Refused),
+            (1016, Code::StorageFailed, Fate::Refused),
             (4025, Code::Internal, Fate::Refused),
         ] {
             let told = meaning(number, "");

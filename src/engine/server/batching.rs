@@ -288,20 +288,10 @@ impl<D: Driver> Server<D> {
         held.distrust();
         let work = self.execute(held, &lookup.several, &values);
         let result = self.in_time(lookup.several.operation, work).await;
+        held.settle(pool, &result);
         match result {
-            Ok(executed) => {
-                held.trust();
-                Ok(executed.rows)
-            }
-            Err(failure) if failure.spoils_connection() => {
-                held.spoil();
-                pool.lose(&failure.error);
-                Err(failure.error)
-            }
-            Err(failure) => {
-                held.trust();
-                Err(failure.error)
-            }
+            Ok(executed) => Ok(executed.rows),
+            Err(failure) => Err(failure.error),
         }
     }
 }

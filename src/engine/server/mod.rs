@@ -129,7 +129,7 @@ impl<D: Driver> Server<D> {
         };
         loop {
             call.stops_waiting();
-            let result = self.attempt(&mut held, plan, values).await;
+            let result = self.attempt(&mut held, pool, plan, values).await;
             let failure = match result {
                 Ok(rows) => {
                     if let Some(lead) = lead {
@@ -140,9 +140,6 @@ impl<D: Driver> Server<D> {
                 Err(failure) => failure,
             };
             lead = None;
-            if failure.spoils_connection() && held.spoil() {
-                pool.lose(&failure.error);
-            }
             drop(held);
             let again = match failure.fate {
                 Fate::Refused | Fate::Silent => false,
@@ -182,6 +179,7 @@ impl<D: Driver> Server<D> {
     async fn attempt(
         &self,
         held: &mut Held<D>,
+        pool: &Pool<D>,
         plan: &Plan<D>,
         values: &[Value],
     ) -> Result<Rows, Failure> {
@@ -190,9 +188,7 @@ impl<D: Driver> Server<D> {
             let work = pin!(self.run_whole(held, plan, values));
             self.in_time(plan.operation, work).await
         };
-        if !result.as_ref().is_err_and(Failure::spoils_connection) {
-            held.trust();
-        }
+        held.settle(pool, &result);
         result
     }
 
@@ -444,25 +440,12 @@ impl<D: Driver> Server<D> {
         sql: &str,
         values: &[Value],
     ) -> Result<(Vec<String>, Rows)> {
-        let mut lease = self.primary.lease("a statement").await?;
-        lease.distrust();
-        let work = self.driver().query(&mut lease, sql, values);
+        let mut held = Held::Alone(self.primary.lease("a statement").await?);
+        held.distrust();
+        let work = self.driver().query(&mut held, sql, values);
         let result = self.in_time("a statement", work).await;
-        match result {
-            Ok(answer) => {
-                lease.trust();
-                Ok(answer)
-            }
-            Err(failure) => {
-                if failure.spoils_connection() {
-                    lease.spoil();
-                    self.primary.lose(&failure.error);
-                } else {
-                    lease.trust();
-                }
-                Err(failure.error)
-            }
-        }
+        held.settle(&self.primary, &result);
+        result.map_err(|failure| failure.error)
     }
 
     /// A connection of its own, beside the pool.

@@ -12,6 +12,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::driver::{Driver, Share};
+use super::failure::Failure;
 use super::pool::{Lease, Pool};
 use crate::engine::waiter::Waiter;
 use crate::error::Result;
@@ -141,7 +142,7 @@ impl<D: Driver> Sharing<D> {
 
 impl<D: Driver> Held<D> {
     /// Has the connection closed instead of used again. False where another caller has done so.
-    pub fn spoil(&mut self) -> bool {
+    fn spoil(&mut self) -> bool {
         match self {
             Self::Alone(lease) => {
                 lease.spoil();
@@ -159,7 +160,20 @@ impl<D: Driver> Held<D> {
         }
     }
 
-    pub fn trust(&mut self) {
+    /// After what was begun with `distrust`: a failure may have left the connection in a state that
+    /// is not known, or may have ended it.
+    pub fn settle<T>(&mut self, pool: &Pool<D>, result: &Result<T, Failure>) {
+        match result {
+            Err(failure) if failure.spoils_connection() => {
+                if self.spoil() {
+                    pool.lose(&failure.error);
+                }
+            }
+            _ => self.trust(),
+        }
+    }
+
+    fn trust(&mut self) {
         match self {
             Self::Alone(lease) => lease.trust(),
             Self::Shared(place) => place.trusted = true,
