@@ -178,15 +178,13 @@ unsafe extern "C" fn write_log(
     };
     // SAFETY: SQLite has as many bytes there for the length of this call.
     let given = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), size) };
-    // SAFETY: the file is open, and its connection is used by one thread at a time.
-    let frames = unsafe { &mut (*own_of(file)).frames };
-    if !frames.end_at(offset) {
+    if !frames_of(file).end_at(offset) {
         let written = write_out(file);
         if written != ffi::SQLITE_OK {
             return written;
         }
     }
-    match frames.add(given, offset) {
+    match frames_of(file).add(given, offset) {
         Added::Waits => ffi::SQLITE_OK,
         Added::Completes => write_out(file),
         Added::Not => match write_out(file) {
@@ -196,11 +194,16 @@ unsafe extern "C" fn write_log(
     }
 }
 
+/// To be let go before it is asked for again.
+fn frames_of<'f>(log: *mut ffi::sqlite3_file) -> &'f mut Frames {
+    // SAFETY: all callers have an open log, whose connection is used by one thread at a time.
+    unsafe { &mut (*own_of(log)).frames }
+}
+
 /// Writes the frames that wait. However that goes, they wait no longer: SQLite gives up the
 /// transaction of a write that failed.
 fn write_out(log: *mut ffi::sqlite3_file) -> c_int {
-    // SAFETY: all callers have an open log, whose connection is used by one thread at a time.
-    let frames = unsafe { &mut (*own_of(log)).frames };
+    let frames = frames_of(log);
     if frames.bytes.is_empty() {
         return ffi::SQLITE_OK;
     }
