@@ -22,6 +22,7 @@ export const comparisons = {
   ),
   scale: async () => (await import("./scale.js")).scale,
   pipelining: async () => (await import("./pipelining/compare.js")).pipelining,
+  distance: async () => (await import("./distance.js")).distance,
   startup: async () => (await import("./startup/compare.js")).startup,
   cleanup: async () => (await import("./cleanup/compare.js")).cleanup,
   password: async () => (await import("./password/compare.js")).password,

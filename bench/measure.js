@@ -39,8 +39,7 @@ import { runInNewContext } from "node:vm";
  * @property {(contestant: C, n: number) => Promise<any>} [prepare]
  */
 
-/** How long the baseline takes per round, in milliseconds; everybody gets as many calls. */
-const ROUND = 100;
+const LAP = 100;
 const FIRST_CALLS = 64;
 /** Rounds that are not measured. */
 export const WARM_UP = 2;
@@ -60,8 +59,10 @@ const collectGarbage = runInNewContext("gc");
  * @param {C[]} contestants
  * @param {number} baseline Index of the one that ratios refer to.
  * @param {number} rounds
+ * @param {number} [lap] How long the baseline takes per round, in milliseconds; everybody gets as
+ *   many calls.
  */
-export function measurer(contestants, baseline, rounds) {
+export function measurer(contestants, baseline, rounds, lap = LAP) {
   /** How often an operation has been called. @type {Map<Timed<C>, number>} */
   const called = new Map();
 
@@ -90,7 +91,7 @@ export function measurer(contestants, baseline, rounds) {
    */
   return async (operation, callers) => {
     const trial = await playRound(operation, callers, FIRST_CALLS, 0);
-    const wanted = Math.round((ROUND / trial[baseline].time) * FIRST_CALLS);
+    const wanted = Math.round((lap / trial[baseline].time) * FIRST_CALLS);
     const calls = Math.min(Math.max(wanted, FIRST_CALLS), MAX_CALLS);
     for (let round = 0; round < WARM_UP; round++) await playRound(operation, callers, calls, round);
     /** @type {Lap[][]} */

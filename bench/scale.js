@@ -13,6 +13,9 @@ import { NATIVE } from "./contestants.js";
 /** Scans are as long as their tables are; a list is sorted by an index. */
 const SCANS = new Set(["count users", "count users by a filter", "a mix of reads and writes"]);
 
+/** Those who come again and again, however many there are. */
+const ACTIVE = 1_000;
+
 const LEAST = 0.5;
 
 /** @type {import("./comparisons.js").Comparison} */
@@ -62,6 +65,17 @@ async function compareSizes({ users, rounds }) {
 const nameOf = (size) => `${size.toLocaleString("en")} users`;
 
 /**
+ * The look-ups also of few users.
+ *
+ * @param {number} size
+ */
+function operationsAt(size) {
+  const lookUps = operationsOn(size, ACTIVE).filter(({ kind }) => kind === "find" || kind === "join");
+  const ofActive = lookUps.map((operation) => ({ ...operation, name: `${operation.name}, ${ACTIVE.toLocaleString("en")} active` }));
+  return [...operationsOn(size), ...ofActive];
+}
+
+/**
  * @param {string} name of an engine
  * @param {number[]} sizes
  * @param {number} rounds
@@ -75,7 +89,7 @@ async function sizesOf(name, sizes, rounds) {
       const place = await content.copy();
       await bulk[name](place, size);
       const contestant = await engine.open(NATIVE, place);
-      const operations = new Map(operationsOn(size).map((operation) => [operation.name, operation]));
+      const operations = new Map(operationsAt(size).map((operation) => [operation.name, operation]));
       contestants.push({ ...contestant, name: nameOf(size), operations });
     }
     console.log(`\n${engine.name}`);

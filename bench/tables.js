@@ -69,6 +69,15 @@ const tables = {
   scale: () => sameRun("scale", "p50 in µs, one caller", ({ p50 }) => tenth(p50 * 1_000)),
   pipelining: () =>
     sameRun("pipelining", "per second, 64 callers", ({ opsPerSecond, ratio }) => `${whole(opsPerSecond)} (${tenth(ratio)})`),
+  distance: () => {
+    const { measurements } = results("distance");
+    return table(measurements.map((/** @type {Measurement} */ measured) => [measured.operation, measured]), [
+      ["findOne by e-mail, per second", ({ results: [own] }) => whole(own.opsPerSecond)],
+      ["times the built-in", ({ results: [own] }) => `**${tenth(own.ratio)}**`],
+      ["p50 ms, here / built-in", pair(({ p50 }) => tenth(p50))],
+      ["p99 ms, here / built-in", pair(({ p99 }) => tenth(p99))],
+    ]);
+  },
   cleanup: () => {
     const rows = results("cleanup").measurements.map((/** @type {any} */ { engine, rows, seconds, loads }) => [
       engine,

@@ -4,11 +4,9 @@
 // `npm run bench -- pipelining`; docs/performance.md says what came of it.
 
 import { equal } from "node:assert/strict";
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { describeMachine } from "../machine.js";
 import { measurer } from "../measure.js";
+import { DELAYS, startNetwork } from "../network/index.js";
 import { printHeading, printMachine, printResults } from "../report.js";
 import { mysql } from "./mysql.js";
 import { postgres } from "./postgres.js";
@@ -33,8 +31,6 @@ import { postgres } from "./postgres.js";
 /** @typedef {Client & { name: string }} Contestant */
 
 const CALLERS = 64;
-/** Milliseconds that each direction takes longer. */
-const DELAYS = [0, 1, 5];
 
 /** [name, connections, statements under way on each] @type {[string, number, number][]} */
 const CONTESTANTS = [
@@ -71,11 +67,11 @@ async function compareOn({ name, start, open }, rounds) {
   /** @type {import("../compare.js").Measurement[]} */
   const measurements = [];
   for (const delay of DELAYS) {
-    const proxy = delay === 0 ? { url, stop() {} } : await startProxy(url, delay);
+    const network = await startNetwork(url, delay);
     /** @type {Contestant[]} */
     const contestants = [];
     for (const [name, connections, depth] of CONTESTANTS) {
-      contestants.push({ name, ...(await open(proxy.url, connections, depth)) });
+      contestants.push({ name, ...(await open(network.url, connections, depth)) });
     }
     await Promise.all(contestants.map(checkAnswers));
     const operation = `${name}: a row by its key, ${delay} ms later in each direction`;
@@ -83,7 +79,7 @@ async function compareOn({ name, start, open }, rounds) {
     measurements.push({ operation, kind: "find", callers: CALLERS, results });
     printResults(operation, results);
     for (const { close } of contestants) await close();
-    proxy.stop();
+    network.stop();
   }
   await stop();
   return measurements;
@@ -98,17 +94,4 @@ async function checkAnswers(contestant) {
     equal(await find(contestant, n), value, contestant.name);
   });
   await Promise.all(callers);
-}
-
-/**
- * In a process of its own: its work is the network's.
- *
- * @param {string} url
- * @param {number} delay
- */
-async function startProxy(url, delay) {
-  const script = fileURLToPath(new URL("delay.js", import.meta.url));
-  const child = fork(script, [url, `${delay}`]);
-  const [proxied] = await once(child, "message");
-  return { url: /** @type {string} */ (proxied), stop: () => child.kill() };
 }
