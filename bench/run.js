@@ -1,20 +1,24 @@
-// The entry behind `npm run bench`: reads the command line and runs one comparison.
+// The entry behind `npm run bench`: reads the command line and runs one comparison, or all.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { Failure } from "../scripts/step.js";
 import { comparisons } from "./comparisons.js";
+import { runEverything } from "./everything.js";
 import { installPeers } from "./peers.js";
 
-const USAGE = `usage: npm run bench -- ${Object.keys(comparisons).join("|")} [options]
+const USAGE = `usage: npm run bench [-- ${Object.keys(comparisons).join("|")}] [options]
 
 Compares this package with what Better Auth brings for the same database, or for hashing passwords,
 through the same interface and on the same content, in one run; or shows what sign-ins notice of a
-clean-up. Exits with 1 where a promise is not
-kept.
+clean-up. Exits with 1 where a promise is not kept.
 
-  --users <n>    users in the database, each with a session and an account (default: 10000)
+Without a name, runs all of them, for more than an hour, and writes what they find to bench/results/
+and into the tables and charts of docs/.
+
+  --users <n>    users in the database, each with a session and an account (default: 10000; of
+                 scale, where all are run, 1000000)
   --rows <n>     expired sessions for cleanup (default: 1000000)
   --rounds <n>   rounds that are measured (default: 9, of hashing 5)
   --json <file>  also writes the results there; bench/chart.js draws them, and
@@ -27,8 +31,8 @@ function readCommandLine() {
     return parseArgs({
       allowPositionals: true,
       options: {
-        users: { type: "string", default: "10000" },
-        rows: { type: "string", default: "1000000" },
+        users: { type: "string" },
+        rows: { type: "string" },
         rounds: { type: "string" },
         json: { type: "string" },
         help: { type: "boolean", default: false },
@@ -49,15 +53,23 @@ function atLeastOne(name, text) {
   throw new Failure(`--${name} takes a whole number from 1`);
 }
 
+/** @param {{ users?: string, rows?: string, rounds?: string }} settings */
+async function all({ users, rows, rounds }) {
+  const given = Object.entries({ users, rows, rounds }).filter(([, value]) => value !== undefined);
+  for (const [name, value] of given) atLeastOne(name, /** @type {string} */ (value));
+  if (!(await runEverything(/** @type {Record<string, string>} */ (Object.fromEntries(given))))) process.exitCode = 1;
+}
+
 async function main() {
   const { positionals, values } = readCommandLine();
   if (values.help) return console.log(USAGE);
   const [name = ""] = positionals;
+  if (positionals.length === 0 && !values.json) return all(values);
   if (positionals.length !== 1 || !Object.hasOwn(comparisons, name)) throw new Failure(USAGE);
   const comparison = await comparisons[name]();
-  const users = atLeastOne("users", values.users);
+  const users = atLeastOne("users", values.users ?? "10000");
   const rounds = values.rounds === undefined ? comparison.rounds : atLeastOne("rounds", values.rounds);
-  const rows = atLeastOne("rows", values.rows);
+  const rows = atLeastOne("rows", values.rows ?? "1000000");
   if (comparison.install) await installPeers(name, comparison.install);
   // Better Auth looks variables up during every call, and npm adds dozens of them.
   for (const variable of Object.keys(process.env)) {

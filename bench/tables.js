@@ -4,6 +4,7 @@
 // Usage: node bench/tables.js
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { pathOf } from "./results.js";
 
 /** @typedef {import("./compare.js").Measurement} Measurement */
 /** @typedef {Measurement["results"][number]} Result */
@@ -95,8 +96,8 @@ const tables = {
 
 /** @param {string} name */
 function results(name) {
-  const file = new URL(`results/${name}.json`, import.meta.url);
-  if (!existsSync(file)) throw new Error(`there are no results of ${name}: npm run bench -- ${name} --json ${file.pathname}`);
+  const file = pathOf(name);
+  if (!existsSync(file)) throw new Error(`there are no results of ${name}: npm run bench -- ${name} --json ${file}`);
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
