@@ -6,11 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import Libsql from "libsql";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { nativeAdapter, NativeAdapterError, password } from "../index.js";
 import { emptyDatabase, everyEngine, openDatabase } from "./support/database.js";
 import { inProcess } from "./support/elsewhere/index.js";
 import { user, verification } from "./support/rows.js";
+import { sqliteFile } from "./support/sqlite-file.js";
 
 /** @typedef {import("./support/elsewhere/main.js").Task} Task */
 
@@ -431,25 +432,18 @@ const fillDisk = async ({ nativeAdapter, user, require, data: url }) => {
 // prlimit is part of Linux.
 describe.runIf(process.platform === "linux")("a disk without room for SQLite", () => {
   test("fails the write that finds none, and loses nothing that was written", async () => {
-    const path = join(directory, "full.db");
-    const database = nativeAdapter(`sqlite:${path}`);
+    const file = sqliteFile();
+    onTestFinished(file.drop);
+    const database = nativeAdapter(file.url);
     await database.migrate({});
     await database.close();
-    const { codes, created, full, later } = await inProcess(fillDisk, `sqlite:${path}`).result();
+    const { codes, created, full, later } = await inProcess(fillDisk, file.url).result();
     expect(codes).toEqual(["STORAGE_FAILED", "STORAGE_FAILED"]);
     expect(created).toBeGreaterThan(0);
     expect([full, later]).toEqual([created, created + 1]);
-    expect(await sound(path)).toBe("ok");
+    expect(file.open((driver) => driver.prepare("PRAGMA integrity_check").raw().all())).toEqual([["ok"]]);
   });
 });
-
-/** Whether SQLite finds its file in order. @param {string} path */
-async function sound(path) {
-  const file = new Libsql(path);
-  const [[answer]] = file.prepare("PRAGMA integrity_check").raw().all();
-  file.close();
-  return answer;
-}
 
 describe("password", () => {
   /** @type {[string, () => Promise<any>, Record<string, any>][]} */

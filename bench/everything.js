@@ -1,9 +1,8 @@
 // Every comparison, one after the other, each in a process of its own; then the charts and the tables
 // of docs/ from what they have found.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { Failure, exec } from "../scripts/step.js";
 import { comparisons } from "./comparisons.js";
 import { pathOf } from "./results.js";
 
@@ -21,11 +20,17 @@ const SETTINGS = { scale: { users: "1000000" } };
 export async function runEverything(settings) {
   /** @type {string[]} */
   const failed = [];
-  const compare = async (/** @type {string} */ name, /** @type {string} */ results, environment = {}) => {
+  const compare = async (/** @type {string} */ name, /** @type {string} */ results, /** @type {NodeJS.ProcessEnv} */ environment = {}) => {
     const options = Object.entries({ ...SETTINGS[name], ...settings, json: pathOf(results) });
     const arguments_ = options.map(([option, value]) => `--${option}=${value}`);
     console.log(`\n== ${results}`);
-    if (!(await run("run.js", [name, ...arguments_], environment))) failed.push(results);
+    try {
+      await run("run.js", [name, ...arguments_], environment);
+    } catch (error) {
+      // Whoever ends a comparison ends all.
+      if (!(error instanceof Failure) || error.exitCode !== 1) throw error;
+      failed.push(results);
+    }
   };
   for (const name of Object.keys(comparisons)) await compare(name, name);
   await compare("sqlite", "sqlite-force-color-0", { FORCE_COLOR: "0" });
@@ -36,15 +41,12 @@ export async function runEverything(settings) {
 }
 
 /**
- * Whether a script beside this one ends well.
+ * Runs a script beside this one.
  *
  * @param {string} script
  * @param {string[]} options
- * @param {Record<string, string>} [environment]
+ * @param {NodeJS.ProcessEnv} [environment]
  */
-async function run(script, options, environment = {}) {
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(process.execPath, [path, ...options], { stdio: "inherit", env: { ...process.env, ...environment } });
-  const [code] = await once(child, "exit");
-  return code === 0;
+function run(script, options, environment) {
+  return exec(process.execPath, [fileURLToPath(new URL(script, import.meta.url)), ...options], environment);
 }

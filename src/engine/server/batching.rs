@@ -289,10 +289,9 @@ impl<D: Driver> Server<D> {
         let work = self.execute(held, &lookup.several, &values);
         let result = self.in_time(lookup.several.operation, work).await;
         held.settle(pool, &result);
-        match result {
-            Ok(executed) => Ok(executed.rows),
-            Err(failure) => Err(failure.error),
-        }
+        result
+            .map(|executed| executed.rows)
+            .map_err(|failure| failure.error)
     }
 }
 

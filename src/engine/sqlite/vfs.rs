@@ -148,6 +148,16 @@ macro_rules! platform {
     };
 }
 
+/// Calls a method of the platform's VFS on a log, once that is as SQLite takes it to be.
+macro_rules! after_frames {
+    ($file:ident.$method:ident($($argument:expr),*)) => {
+        match write_out($file) {
+            ffi::SQLITE_OK => platform!($file.$method($($argument),*)),
+            failed => failed,
+        }
+    };
+}
+
 /// A lock on the log's index, of a database file.
 unsafe extern "C" fn lock(
     file: *mut ffi::sqlite3_file,
@@ -187,10 +197,7 @@ unsafe extern "C" fn write_log(
     match frames_of(file).add(given, offset) {
         Added::Waits => ffi::SQLITE_OK,
         Added::Completes => write_out(file),
-        Added::Not => match write_out(file) {
-            ffi::SQLITE_OK => platform!(file.xWrite(bytes, length, offset)),
-            failed => failed,
-        },
+        Added::Not => after_frames!(file.xWrite(bytes, length, offset)),
     }
 }
 
@@ -212,16 +219,6 @@ fn write_out(log: *mut ffi::sqlite3_file) -> c_int {
     let written = platform!(log.xWrite(bytes, length, frames.start));
     frames.clear();
     written
-}
-
-/// Calls a method of the platform's VFS on a log, once that is as SQLite takes it to be.
-macro_rules! after_frames {
-    ($file:ident.$method:ident($($argument:expr),*)) => {
-        match write_out($file) {
-            ffi::SQLITE_OK => platform!($file.$method($($argument),*)),
-            failed => failed,
-        }
-    };
 }
 
 unsafe extern "C" fn read_log(
@@ -405,8 +402,8 @@ mod tests {
     }
 
     impl Database {
-        fn new(name: &str) -> Self {
-            let directory = std::env::temp_dir().join(format!("vfs-{name}-{}", std::process::id()));
+        fn new() -> Self {
+            let directory = std::env::temp_dir().join(format!("vfs-{}", std::process::id()));
             std::fs::create_dir_all(&directory).unwrap();
             let path = directory.join("a.db");
             let ours =
@@ -513,7 +510,7 @@ mod tests {
 
     #[test]
     fn all_that_was_committed_is_in_the_files_and_nothing_else() {
-        let mut database = Database::new("random");
+        let mut database = Database::new();
         let mut random = Random(1);
         for step in 0..400 {
             database.change(&mut random);
