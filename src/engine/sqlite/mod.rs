@@ -24,7 +24,6 @@ mod fold;
 mod lanes;
 mod transaction;
 mod turn;
-mod vfs;
 mod waiting;
 
 use std::path::Path;
