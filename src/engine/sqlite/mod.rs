@@ -22,6 +22,7 @@ mod encode;
 mod error;
 mod fold;
 mod lanes;
+mod locks;
 mod transaction;
 mod turn;
 mod waiting;
@@ -57,6 +58,7 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens nothing yet; the first operation does.
     pub fn new(config: Config, events: Events) -> Self {
+        locks::install();
         Self {
             config,
             lanes: OnceCell::new(),
