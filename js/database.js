@@ -36,7 +36,7 @@ export function nativeAdapter(urlOrOptions) {
 export function openDatabase(urlOrOptions) {
   const settings = readOptions(urlOrOptions);
   const { usePlural, debugLogs } = settings;
-  const native = unwrap(binding.openDatabase(settings.engine, process.cwd()));
+  const native = unwrap(binding.openDatabase(settings.engine, workingDirectory()));
   /** The last betterAuth() that was given this database. @type {{ options: BetterAuthOptions, adapter: DBAdapter } | undefined} */
   let known;
 
@@ -96,6 +96,15 @@ export function openDatabase(urlOrOptions) {
   Object.defineProperty(database, Symbol.for("better-auth-native.options"), { value: urlOrOptions });
   const whole = Object.assign(database, methods, usePlural ? {} : migratable(native, settings));
   return { database: /** @type {import("../index.js").NativeDatabase} */ (whole), native, management };
+}
+
+/** Null where it was removed after the process had begun: only relative paths need it. */
+function workingDirectory() {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
+  }
 }
 
 /**
