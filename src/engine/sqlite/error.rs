@@ -59,7 +59,8 @@ pub fn from_open(
         },
         system: connection.and_then(reason::last_of),
     };
-    let trouble = failure_of(error).and_then(|failure| trouble(failure, &place));
+    let told = error.to_string();
+    let trouble = failure_of(error).and_then(|failure| trouble(failure, &told, &place));
     let (code, message) = match (error.sqlite_error_code(), trouble) {
         (Some(ErrorCode::NotADatabase), _) => (
             Code::ConnectFailed,
@@ -75,13 +76,17 @@ pub fn from_open(
                 config.busy_timeout.as_millis()
             ),
         ),
-        (Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly), Some((_, why))) => {
+        (Some(ErrorCode::CannotOpen), _) => {
+            let why = place.reason_to_open().unwrap_or(told.clone());
+            (Code::ConnectFailed, format!("cannot open {name}: {why}"))
+        }
+        (Some(ErrorCode::ReadOnly), Some((_, why))) => {
             (Code::ConnectFailed, format!("cannot open {name}: {why}"))
         }
         (_, Some((code, why))) => (code, format!("cannot open {name}: {why}")),
-        (_, None) => (Code::ConnectFailed, format!("cannot open {name}")),
+        (_, None) => (Code::ConnectFailed, format!("cannot open {name}: {told}")),
     };
-    Error::new(code, message).with_cause(error)
+    Error::new(code, message).with_cause(told)
 }
 
 /// Whether the operation only has to wait, or to be run where it may take its time.
@@ -134,7 +139,7 @@ fn failure_of(error: &rusqlite::Error) -> Option<ffi::Error> {
 }
 
 /// What is wrong with the file, the disk or the right to use them, and what to do about it.
-fn trouble(failure: ffi::Error, place: &Place) -> Option<(Code, String)> {
+fn trouble(failure: ffi::Error, told: &str, place: &Place) -> Option<(Code, String)> {
     let with = |what: &str, reason: Option<String>| match reason {
         Some(reason) => format!("{what}: {reason}"),
         None => what.to_owned(),
@@ -144,6 +149,11 @@ fn trouble(failure: ffi::Error, place: &Place) -> Option<(Code, String)> {
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
             storage("the database file is damaged; restore it from a back-up".to_owned())
         }
+        // The file's beginning names a format that this SQLite does not know.
+        ErrorCode::Unknown if told.contains("unsupported file format") => storage(
+            "the database file is damaged, or of a later SQLite; restore it from a back-up"
+                .to_owned(),
+        ),
         ErrorCode::DiskFull => storage("the disk is full; make room and try again".to_owned()),
         ErrorCode::CannotOpen => storage(with(
             "the database file, or the log beside it, cannot be opened",
@@ -164,7 +174,12 @@ fn trouble(failure: ffi::Error, place: &Place) -> Option<(Code, String)> {
                 "SQLite writes a log beside the database file, and its folder may not be written"
                     .to_owned(),
             ),
-            _ => (Code::ReadOnly, "the database is read-only".to_owned()),
+            _ => (
+                Code::ReadOnly,
+                "the database is read-only: the user of this process may not write its file, or \
+                 the -shm file beside it"
+                    .to_owned(),
+            ),
         }),
         ErrorCode::PermissionDenied => Some((
             Code::PermissionDenied,
@@ -210,7 +225,7 @@ fn classify(error: &rusqlite::Error, told: &str, attempt: &str, place: &Place) -
             _ => Error::new(Code::Internal, format!("{attempt} failed")),
         };
     };
-    if let Some((code, why)) = trouble(failure, place) {
+    if let Some((code, why)) = trouble(failure, told, place) {
         let file = place.file.map(|file| format!(" ({})", file.display()));
         return failed(code, &format!("{why}{}", file.unwrap_or_default()));
     }
@@ -229,11 +244,6 @@ fn classify(error: &rusqlite::Error, told: &str, attempt: &str, place: &Place) -
         ErrorCode::Unknown if is_schema_mismatch(told) => Error::new(
             Code::SchemaMismatch,
             format!("{attempt} failed: {told}. Run `await database.migrate()` or your migrations"),
-        ),
-        // The file's beginning names a format that SQLite never had.
-        ErrorCode::Unknown if told.contains("unsupported file format") => failed(
-            Code::StorageFailed,
-            "the database file is damaged, or of a later SQLite",
         ),
         _ => Error::new(Code::Internal, format!("{attempt} failed")),
     }

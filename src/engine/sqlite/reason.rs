@@ -47,7 +47,7 @@ fn to_do(error: &io::Error) -> Option<&'static str> {
             "SQLite writes a log beside the file: put it in a folder that may be written"
         }
         ErrorKind::NotADirectory => "a part of its path is a file",
-        ErrorKind::IsADirectory => "move the directory out of the way",
+        ErrorKind::IsADirectory => "a directory has the name of its -wal file: move it away",
         ErrorKind::InvalidFilename => "choose a shorter name",
         ErrorKind::FileTooLarge => "raise the limit of a file's size (ulimit -f)",
         _ => return None,
