@@ -121,6 +121,10 @@ test.skipIf(process.platform === "win32")("to whom permissions apply, the reason
 /** Lets this process have no more open files, or no bytes in one, and opens a new file. @type {Task} */
 const limited = async ({ nativeAdapter, require, data: { url, limit } }) => {
   const { execFileSync } = require("node:child_process");
+  // The runtime has its threads by then.
+  const memory = nativeAdapter(":memory:");
+  await memory.migrate({});
+  await memory.close();
   const database = nativeAdapter(url);
   execFileSync("prlimit", ["--pid", `${process.pid}`, `--${limit}:`]);
   return database.migrate({}).catch(({ code, message }) => ({ code, message }));
