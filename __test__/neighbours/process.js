@@ -1,0 +1,83 @@
+// One process in which this package and a neighbour write to the same file, on this thread and on one
+// of the neighbour's own. Forked by index.js, which may kill it.
+
+import { once } from "node:events";
+import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
+import * as own from "../../index.js";
+import { adapterWriter } from "./adapter.js";
+import { openNeighbour } from "./drivers.js";
+import { modes } from "./modes.js";
+
+/** @typedef {import("./writer.js").Figures} Figures */
+
+/**
+ * @typedef {object} Task
+ * @property {string} neighbour
+ * @property {string} mode
+ * @property {string} path of the database
+ * @property {string} ledgers
+ * @property {string} secondCopy
+ * @property {number} seconds
+ * @property {number} incarnation of the process
+ */
+
+/** @typedef {{ figures: Record<string, Figures>, intrusions: number }} Told */
+
+/** On the thread that our transactions need, and on a thread of its own; in milliseconds. */
+const PATIENCE = { here: 2, onAThread: 1_000 };
+
+if (isMainThread) {
+  // Without the one who asked nobody is to go on.
+  process.once("disconnect", () => process.exit(1));
+  const [task] = await once(process, "message");
+  process.send?.({ result: await main(task) });
+  process.removeAllListeners("disconnect").disconnect();
+} else {
+  parentPort?.postMessage(await onAThread(workerData));
+}
+
+/** @param {Task} task @returns {Promise<Told>} */
+async function main(task) {
+  const { neighbour: beside, mode, path, ledgers, incarnation } = task;
+  const worker = new Worker(new URL(import.meta.url), { workerData: task });
+  const workerTold = once(worker, "message");
+  const workerEnded = once(worker, "exit");
+
+  const ours = adapterWriter(own, path, ledgers, `ours-${incarnation}`);
+  const neighbour = await openNeighbour(beside, task, `neighbour-${incarnation}`, PATIENCE.here);
+  const goesOn = until(task.seconds);
+  tellWhenWriting(ours, neighbour);
+  let intrusions = 0;
+  await modes[mode].run({ ours, neighbour, goesOn, intruded: () => (intrusions += 1) });
+  ours.close();
+  neighbour.close();
+
+  const [figures] = await workerTold;
+  await workerEnded;
+  return { figures: { ours: ours.figures, neighbour: neighbour.figures, "neighbour's thread": figures }, intrusions };
+}
+
+/** @param {Task} task */
+async function onAThread(task) {
+  const { neighbour, mode, incarnation } = task;
+  const writer = await openNeighbour(neighbour, task, `neighbour-${incarnation}-thread`, PATIENCE.onAThread);
+  await modes[mode].onAThread(writer, until(task.seconds));
+  writer.close();
+  return writer.figures;
+}
+
+/** @param {number} seconds */
+function until(seconds) {
+  const end = performance.now() + 1_000 * seconds;
+  return () => performance.now() < end;
+}
+
+/** Tells once that both sides have been acknowledged something. @param {...import("./modes.js").Writer} writers */
+function tellWhenWriting(...writers) {
+  const look = setInterval(() => {
+    if (!writers.every(({ figures }) => figures.acknowledged > 0)) return;
+    clearInterval(look);
+    process.send?.({ writing: true });
+  }, 10);
+  look.unref();
+}
