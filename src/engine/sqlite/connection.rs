@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 
 use super::checkpoint::Log;
 use super::config::{Config, Location};
-use super::{decode, encode, error, fold, vfs};
+use super::{decode, encode, error, fold};
 use crate::engine::{Keep, Rows, Statement};
 use crate::error::Result;
 use crate::value::Value;
@@ -91,9 +91,7 @@ impl Connection {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let raw = match &config.location {
             Location::Memory => rusqlite::Connection::open_in_memory_with_flags(flags)?,
-            Location::File(path) => {
-                rusqlite::Connection::open_with_flags_and_vfs(path, flags, vfs::name())?
-            }
+            Location::File(path) => rusqlite::Connection::open_with_flags(path, flags)?,
         };
         raw.busy_timeout(config.busy_timeout)?;
         set_up(&raw, config)?;

@@ -22,9 +22,9 @@ mod encode;
 mod error;
 mod fold;
 mod lanes;
+mod locks;
 mod transaction;
 mod turn;
-mod vfs;
 mod waiting;
 
 use std::path::Path;
@@ -58,6 +58,7 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens nothing yet; the first operation does.
     pub fn new(config: Config, events: Events) -> Self {
+        locks::install();
         Self {
             config,
             lanes: OnceCell::new(),

@@ -1,0 +1,98 @@
+//! The system calls that SQLite makes through here.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::io::Result;
+use std::sync::{LazyLock, Once};
+
+use parking_lot::RwLock;
+use rusqlite::ffi;
+
+use super::descriptors::Descriptors;
+use super::system::{self, Locks};
+
+static DESCRIPTORS: LazyLock<RwLock<Descriptors>> = LazyLock::new(RwLock::default);
+
+type SystemCall = unsafe extern "C" fn();
+
+unsafe extern "C" {
+    /// See variadic.c.
+    fn better_auth_native_variadic_fcntl(
+        handler: unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int,
+    ) -> SystemCall;
+}
+
+/// Has SQLite make these calls through here; to be called before it opens a file.
+pub fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        // SAFETY: SQLite casts each of the functions back to the type that its system call has,
+        // which is the type that it has here, and calls it so.
+        unsafe {
+            let open: unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int = open;
+            let close: unsafe extern "C" fn(c_int) -> c_int = close;
+            replace(c"open", std::mem::transmute::<_, SystemCall>(open));
+            replace(c"close", std::mem::transmute::<_, SystemCall>(close));
+            replace(c"fcntl", better_auth_native_variadic_fcntl(fcntl));
+        }
+    });
+}
+
+/// # Safety
+/// `call` has the type of the system call.
+unsafe fn replace(name: &CStr, call: SystemCall) {
+    // SAFETY: null asks for the default VFS, which is registered for good; on Unix it has the
+    // method, and these are names that it knows.
+    unsafe {
+        let vfs = ffi::sqlite3_vfs_find(std::ptr::null());
+        if let Some(set) = vfs.as_ref().and_then(|vfs| vfs.xSetSystemCall) {
+            set(vfs, name.as_ptr(), Some(call));
+        }
+    }
+}
+
+unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: c_int) -> c_int {
+    // SAFETY: SQLite passes a C string.
+    let path = unsafe { CStr::from_ptr(path) };
+    open_file(path, flags, mode).unwrap_or_else(|error| system::set_errno(&error))
+}
+
+fn open_file(path: &CStr, flags: c_int, mode: c_int) -> Result<c_int> {
+    // What it makes for itself alone is not locked.
+    if flags & libc::O_EXCL != 0 {
+        return system::open(path, flags, mode);
+    }
+    let writes = flags & libc::O_ACCMODE != libc::O_RDONLY;
+    // A file that cannot be looked at is opened, and the error is of that.
+    if let Ok(Some(file)) = system::file_at(path, flags)
+        && let Some(parked) = DESCRIPTORS.write().take_parked(file, writes)?
+    {
+        return Ok(parked);
+    }
+    let descriptor = system::open(path, flags, mode)?;
+    if let Some(file) = system::file_of(descriptor)? {
+        DESCRIPTORS.write().add(file, descriptor, writes)?;
+    }
+    Ok(descriptor)
+}
+
+unsafe extern "C" fn close(descriptor: c_int) -> c_int {
+    match DESCRIPTORS.write().close(descriptor) {
+        Ok(()) => 0,
+        Err(error) => system::set_errno(&error),
+    }
+}
+
+unsafe extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: *mut c_void) -> c_int {
+    let is_lock = matches!(command, libc::F_SETLK | libc::F_SETLKW | libc::F_GETLK);
+    let route = is_lock.then(|| DESCRIPTORS.read().route(descriptor)).flatten();
+    let result = match route {
+        Some(route) if route.locks == Locks::OfDescription => {
+            // SAFETY: these commands take a `flock`, which is SQLite's for the length of the call.
+            let lock = unsafe { &mut *argument.cast::<libc::flock>() };
+            system::description_lock(route.through, command, lock).map(|()| 0)
+        }
+        // SAFETY: SQLite passes what the command takes.
+        _ => unsafe { system::fcntl(descriptor, command, argument) },
+    };
+    result.unwrap_or_else(|error| system::set_errno(&error))
+}

@@ -1,0 +1,216 @@
+//! Which descriptors SQLite has of which file, by which of them the file is locked, and which are
+//! parked.
+
+use std::collections::HashMap;
+use std::ffi::c_int;
+use std::io::{Error, Result};
+
+use super::system::{self, FileId, Locks};
+
+/// SQLite closes descriptors below this at once and asks for another one.
+const LOWEST: c_int = 3;
+
+#[derive(Default)]
+pub struct Descriptors {
+    files: HashMap<FileId, File>,
+    /// By descriptor.
+    routes: Vec<Option<Route>>,
+}
+
+/// How a descriptor's file is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    file: FileId,
+    pub locks: Locks,
+    /// The descriptor that all its locks go through.
+    pub through: c_int,
+}
+
+struct File {
+    locks: Locks,
+    through: c_int,
+    /// Those that SQLite has open.
+    open: Vec<Descriptor>,
+    /// Those that SQLite has closed.
+    parked: Vec<Descriptor>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Descriptor {
+    number: c_int,
+    writes: bool,
+}
+
+impl Descriptors {
+    pub fn route(&self, descriptor: c_int) -> Option<Route> {
+        let index = usize::try_from(descriptor).ok()?;
+        *self.routes.get(index)?
+    }
+
+    /// A parked descriptor of a file that SQLite wants to open.
+    pub fn take_parked(&mut self, id: FileId, writes: bool) -> Result<Option<c_int>> {
+        self.close_idle();
+        if self.is_refused(id) {
+            return Err(Error::from_raw_os_error(libc::EBUSY));
+        }
+        let Some(file) = self.files.get_mut(&id) else {
+            return Ok(None);
+        };
+        // A lock to write cannot go through a descriptor that only reads, and those that it holds
+        // cannot be handed on. SQLite opens the file to read instead.
+        if writes && !file.open.is_empty() && !file.writes() {
+            return Err(Error::from_raw_os_error(libc::EACCES));
+        }
+        let fits = |parked: &Descriptor| parked.writes == writes && parked.number >= LOWEST;
+        let Some(found) = file.parked.iter().position(fits) else {
+            return Ok(None);
+        };
+        let descriptor = file.parked.swap_remove(found);
+        self.open(id, descriptor);
+        Ok(Some(descriptor.number))
+    }
+
+    /// A descriptor that SQLite has opened.
+    pub fn add(&mut self, id: FileId, number: c_int, writes: bool) -> Result<()> {
+        self.files.entry(id).or_insert_with(|| File {
+            locks: system::locks_of(number),
+            through: number,
+            open: Vec::new(),
+            parked: Vec::new(),
+        });
+        let descriptor = Descriptor { number, writes };
+        self.open(id, descriptor);
+        if self.is_refused(id) {
+            // Not closed: that would drop the locks of who has it open.
+            self.park(id, number);
+            return Err(Error::from_raw_os_error(libc::EBUSY));
+        }
+        Ok(())
+    }
+
+    /// A descriptor that SQLite closes.
+    pub fn close(&mut self, descriptor: c_int) -> Result<()> {
+        let Some(route) = self.route(descriptor) else {
+            return system::close(descriptor);
+        };
+        self.park(route.file, descriptor);
+        let closed = self.close_parked(route.file);
+        self.close_idle();
+        closed
+    }
+
+    fn open(&mut self, id: FileId, descriptor: Descriptor) {
+        let Some(file) = self.files.get_mut(&id) else {
+            return;
+        };
+        // Nothing is locked: it need not be the one from before.
+        if file.open.is_empty() {
+            file.through = descriptor.number;
+        }
+        file.open.push(descriptor);
+        let route = Route {
+            file: id,
+            locks: file.locks,
+            through: file.through,
+        };
+        let index = descriptor.number.unsigned_abs() as usize;
+        if self.routes.len() <= index {
+            self.routes.resize(index + 1, None);
+        }
+        self.routes[index] = Some(route);
+    }
+
+    fn park(&mut self, id: FileId, number: c_int) {
+        if let Some(route) = self.routes.get_mut(number.unsigned_abs() as usize) {
+            *route = None;
+        }
+        let Some(file) = self.files.get_mut(&id) else {
+            return;
+        };
+        let is_it = |descriptor: &Descriptor| descriptor.number == number;
+        if let Some(index) = file.open.iter().position(is_it) {
+            let descriptor = file.open.swap_remove(index);
+            file.parked.push(descriptor);
+        }
+    }
+
+    /// Closes what is parked of files that others have let go of in the meantime.
+    fn close_idle(&mut self) {
+        let idle = |file: &File| file.open.is_empty();
+        let idle: Vec<_> = self.files.iter().filter(|(_, file)| idle(file)).collect();
+        let idle: Vec<_> = idle.into_iter().map(|(id, _)| *id).collect();
+        for id in idle {
+            // Where it fails they stay parked, and are tried again.
+            let _ = self.close_parked(id);
+        }
+    }
+
+    /// Closes the descriptors of a file that SQLite has none open of any more, unless somebody
+    /// could have a lock on it.
+    fn close_parked(&mut self, id: FileId) -> Result<()> {
+        let is_idle = |file: &&File| file.open.is_empty();
+        let Some(file) = self.files.get(&id).filter(is_idle) else {
+            return Ok(());
+        };
+        let can_close = match file.locks {
+            Locks::OfDescription => lock_against_all(file.through)?,
+            Locks::OfProcess => !self.is_open_elsewhere(id),
+        };
+        if !can_close {
+            return Ok(());
+        }
+        let Some(file) = self.files.remove(&id) else {
+            return Ok(());
+        };
+        let others = file.parked.iter().map(|descriptor| descriptor.number);
+        let others = others.filter(|number| *number != file.through);
+        // The lock against all others ends with the last one.
+        let closed = others.map(system::close).fold(Ok(()), Result::and);
+        closed.and(system::close(file.through))
+    }
+
+    /// Whether nothing would keep SQLite from overwriting what somebody else in this process writes.
+    fn is_refused(&self, id: FileId) -> bool {
+        let file = self.files.get(&id);
+        file.is_some_and(|file| file.locks == Locks::OfProcess) && self.is_open_elsewhere(id)
+    }
+
+    fn is_open_elsewhere(&self, id: FileId) -> bool {
+        let file = self.files.get(&id);
+        let ours = |number| file.is_some_and(|file| file.has(number));
+        system::is_open_elsewhere(id, ours)
+    }
+}
+
+impl File {
+    fn writes(&self) -> bool {
+        let through = self.open.iter().find(|open| open.number == self.through);
+        through
+            .or_else(|| self.parked.iter().find(|parked| parked.number == self.through))
+            .is_some_and(|descriptor| descriptor.writes)
+    }
+
+    fn has(&self, number: c_int) -> bool {
+        let mut all = self.open.iter().chain(&self.parked);
+        all.any(|descriptor| descriptor.number == number)
+    }
+}
+
+/// Locks the file against everybody, until the descriptor is closed; `false` where somebody else
+/// has a lock, and then none is left of ours.
+///
+/// Between this and the closing nobody can get a lock that the closing would drop.
+fn lock_against_all(descriptor: c_int) -> Result<bool> {
+    let locked = match system::lock_whole(descriptor) {
+        Ok(locked) => locked,
+        // A descriptor that only reads cannot lock others out: who locks at this very moment is
+        // not seen.
+        Err(error) if error.raw_os_error() == Some(libc::EBADF) => system::is_unlocked(descriptor)?,
+        Err(error) => return Err(error),
+    };
+    if !locked {
+        // SQLite leaves a lock on the log's index, which it takes to end with the descriptor.
+        system::unlock_whole(descriptor)?;
+    }
+    Ok(locked)
+}
