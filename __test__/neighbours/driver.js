@@ -1,5 +1,6 @@
 // A writer that goes through another driver: its own table, and the counters that all sides share.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { turn } from "../support/event-loop.js";
 import { content, counters } from "./rows.js";
 import { OnPurpose, bookkeeper } from "./writer.js";
@@ -20,6 +21,9 @@ const DELETE = "DELETE FROM notes WHERE key = ?";
 const ADD = 'UPDATE "rateLimit" SET count = count + 1 WHERE key = ?';
 const READ = 'SELECT count FROM "rateLimit" WHERE key = ?';
 const WRITE = 'UPDATE "rateLimit" SET count = ? WHERE key = ?';
+
+/** Who finds a lock taken looks again later and later, and needs to find it free once. */
+const pause = () => sleep(4 * Math.random());
 
 /**
  * @param {OpenDriver} openDriver
@@ -96,7 +100,7 @@ export function driverWriter(openDriver, path, ledgers, name, usualPatience) {
       let opened;
       await book.done(() => {
         opened = openDriver(path);
-        opened.exec(`PRAGMA busy_timeout = ${patience}`);
+        opened.exec(`PRAGMA busy_timeout = ${patience}; PRAGMA synchronous = NORMAL`);
       });
       const handle = opened;
       if (handle === undefined) return;
@@ -104,10 +108,14 @@ export function driverWriter(openDriver, path, ledgers, name, usualPatience) {
         async step() {
           const [kept, removed] = [await put(handle), await put(handle)];
           if (kept !== undefined) await update(handle, kept, 2);
+          await pause();
           await putSeveral(handle);
+          await pause();
           if (removed !== undefined) await remove(handle, removed);
           await putForNothing(handle);
+          await pause();
           await book.write([[counters.added, 1]], () => handle.prepare(ADD).run(counters.added));
+          await pause();
         },
         transaction: (inside) => putSeveral(handle, inside),
         put: () => put(handle),

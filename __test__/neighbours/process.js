@@ -26,6 +26,9 @@ import { modes } from "./modes.js";
 /** On the thread that our transactions need, and on a thread of its own; in milliseconds. */
 const PATIENCE = { here: 2, onAThread: 1_000 };
 
+/** What a writer is to have written at least. */
+const ENOUGH = 20;
+
 if (isMainThread) {
   // Without the one who asked nobody is to go on.
   process.once("disconnect", () => process.exit(1));
@@ -45,7 +48,7 @@ async function main(task) {
 
   const ours = adapterWriter(own, path, ledgers, `ours-${incarnation}`);
   const neighbour = await openNeighbour(beside, task, `neighbour-${incarnation}`, PATIENCE.here);
-  const goesOn = until(task.seconds);
+  const goesOn = longEnough(task.seconds, ours, neighbour);
   tellWhenWriting(ours, neighbour);
   let intrusions = 0;
   await modes[mode].run({ ours, neighbour, goesOn, intruded: () => (intrusions += 1) });
@@ -61,15 +64,20 @@ async function main(task) {
 async function onAThread(task) {
   const { neighbour, mode, incarnation } = task;
   const writer = await openNeighbour(neighbour, task, `neighbour-${incarnation}-thread`, PATIENCE.onAThread);
-  await modes[mode].onAThread(writer, until(task.seconds));
+  await modes[mode].onAThread(writer, longEnough(task.seconds, writer));
   writer.close();
   return writer.figures;
 }
 
-/** @param {number} seconds */
-function until(seconds) {
+/**
+ * Until the time is over, but not before everybody has written something, however busy the machine.
+ *
+ * @param {number} seconds
+ * @param {...import("./modes.js").Writer} writers
+ */
+function longEnough(seconds, ...writers) {
   const end = performance.now() + 1_000 * seconds;
-  return () => performance.now() < end;
+  return () => performance.now() < end || writers.some(({ figures }) => figures.acknowledged < ENOUGH);
 }
 
 /** Tells once that both sides have been acknowledged something. @param {...import("./modes.js").Writer} writers */
