@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::alone::Alone;
 use super::backup::Backup;
 use super::bridge::Bridge;
-use super::convert::{Cells, Values};
+use super::convert::{Cells, Values, ValuesOfEach};
 use super::listener::Listener;
 use super::outcome::Outcome;
 use super::runtime;
@@ -69,6 +69,27 @@ impl Database {
         #[napi(ts_arg_type = "unknown[]")] values: Values,
     ) -> Outcome<Option<Cells>> {
         Outcome::of(|| Ok(self.core.run_now(plan, &values.0)?.map(Cells)))
+    }
+
+    /// Runs writes of several callers on this thread, which commit together; null where that could
+    /// have to wait, and then nothing was done. The result is a result for each.
+    #[napi(ts_return_type = "any")]
+    pub fn run_together_now(
+        &self,
+        plans: Vec<PlanId>,
+        #[napi(ts_arg_type = "unknown[][]")] values: ValuesOfEach,
+    ) -> Outcome<Option<Vec<Outcome<Cells>>>> {
+        Outcome::of(|| {
+            let Some(values) = values.0 else {
+                return Ok(None);
+            };
+            let calls: Vec<_> = plans.into_iter().zip(values).collect();
+            let results = self.core.run_together_now(&calls)?;
+            Ok(results.map(|results| {
+                let outcomes = results.into_iter().map(|result| Outcome(result.map(Cells)));
+                outcomes.collect()
+            }))
+        })
     }
 
     #[napi(ts_return_type = "Promise<any>")]

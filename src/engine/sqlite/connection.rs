@@ -55,6 +55,16 @@ pub enum Ran {
     WouldWait,
 }
 
+/// What running several writes in one transaction came to.
+pub enum RanTogether {
+    /// They are committed, but for those that failed by themselves.
+    Committed(Vec<Result<Rows>>),
+    WouldWait,
+    /// Nothing of them is there: one of them ended the transaction, or it could not be committed.
+    /// Each has to run by itself, so that none fails for another.
+    Apart,
+}
+
 /// Checks left before the running statement is interrupted.
 struct Budget(AtomicU32);
 
@@ -162,6 +172,54 @@ impl Connection {
             statement.set_wide(false);
         }
         Ok(rows)
+    }
+
+    /// Runs writes in one transaction. SQLite undoes what a failed statement did and nothing else, so
+    /// none needs a savepoint of its own. With little patience, all of them together may take as long
+    /// as one.
+    pub fn run_together<'w>(
+        &mut self,
+        writes: impl ExactSizeIterator<Item = (&'w Statement, &'w [Value])>,
+        patience: Patience,
+    ) -> Result<RanTogether> {
+        self.be(patience)?;
+        let ran = self.in_one_commit(writes);
+        if self.in_transaction() {
+            self.control("ROLLBACK", "roll back", Patience::ForWork)?;
+        }
+        match ran {
+            Ok(results) => Ok(RanTogether::Committed(results)),
+            Err(error) if error::would_wait(&error) && patience != Patience::ForLocks => {
+                Ok(RanTogether::WouldWait)
+            }
+            Err(error) if error::is_locked(&error) => Err(error::from_control(&error, "a write")),
+            Err(_) => Ok(RanTogether::Apart),
+        }
+    }
+
+    fn in_one_commit<'w>(
+        &self,
+        writes: impl ExactSizeIterator<Item = (&'w Statement, &'w [Value])>,
+    ) -> rusqlite::Result<Vec<Result<Rows>>> {
+        let control = |sql| self.raw.prepare_cached(sql)?.execute([]);
+        control("BEGIN IMMEDIATE")?;
+        let mut results = Vec::with_capacity(writes.len());
+        for (statement, values) in writes {
+            let result = self.execute(statement, values);
+            if let Err(Failure::Sqlite(error)) = result {
+                if error::is_interrupted(&error) {
+                    statement.set_wide(true);
+                }
+                if self.raw.is_autocommit() || !error::is_of_the_statement(&error) {
+                    return Err(error);
+                }
+                results.push(Err(error::from_sqlite(error, statement)));
+            } else {
+                results.push(result.map_err(|failure| failure.explain(statement)));
+            }
+        }
+        control("COMMIT")?;
+        Ok(results)
     }
 
     /// Runs a statement without values or rows; `false` means it would have to wait.

@@ -57,9 +57,30 @@ pub fn from_open(error: &rusqlite::Error, config: &Config) -> Error {
 
 /// Whether the operation only has to wait, or to be run where it may take its time.
 pub fn would_wait(error: &rusqlite::Error) -> bool {
+    is_locked(error) || is_interrupted(error)
+}
+
+pub fn is_locked(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted)
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
+pub fn is_interrupted(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
+}
+
+/// Whether the statement or its values are at fault, and not what it ran on.
+pub fn is_of_the_statement(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::ConstraintViolation
+                | ErrorCode::TypeMismatch
+                | ErrorCode::TooBig
+                | ErrorCode::Unknown
+        )
     )
 }
 

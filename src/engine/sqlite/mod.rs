@@ -78,6 +78,18 @@ impl Sqlite {
         self.open_lanes()?.run_now(statement, values)
     }
 
+    /// Runs writes of several callers in one transaction on this thread, if that cannot wait; `None`
+    /// means that nothing was done, and `run` has to do each.
+    pub fn run_together_now<'w>(
+        &self,
+        writes: impl ExactSizeIterator<Item = (&'w Statement, &'w [Value])> + Clone,
+    ) -> Option<Vec<Result<Rows>>> {
+        if self.gate.check_open().is_err() || writes.clone().any(|(write, _)| write.is_wide()) {
+            return None;
+        }
+        self.open_lanes()?.run_together_now(writes)
+    }
+
     /// Runs off this thread, waiting where it must.
     pub async fn run(
         &self,

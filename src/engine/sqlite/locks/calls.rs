@@ -84,7 +84,9 @@ unsafe extern "C" fn close(descriptor: c_int) -> c_int {
 
 unsafe extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: *mut c_void) -> c_int {
     let is_lock = matches!(command, libc::F_SETLK | libc::F_SETLKW | libc::F_GETLK);
-    let route = is_lock.then(|| DESCRIPTORS.read().route(descriptor)).flatten();
+    let route = is_lock
+        .then(|| DESCRIPTORS.read().route(descriptor))
+        .flatten();
     let result = match route {
         Some(route) if route.locks == Locks::OfDescription => {
             // SAFETY: these commands take a `flock`, which is SQLite's for the length of the call.

@@ -186,7 +186,11 @@ impl File {
     fn writes(&self) -> bool {
         let through = self.open.iter().find(|open| open.number == self.through);
         through
-            .or_else(|| self.parked.iter().find(|parked| parked.number == self.through))
+            .or_else(|| {
+                self.parked
+                    .iter()
+                    .find(|parked| parked.number == self.through)
+            })
             .is_some_and(|descriptor| descriptor.writes)
     }
 
