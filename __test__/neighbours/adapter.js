@@ -3,7 +3,7 @@
 import { betterAuth } from "better-auth";
 import { basics } from "../support/basics.js";
 import { content, counters, withCounters } from "./rows.js";
-import { OnPurpose, bookkeeper } from "./writer.js";
+import { OnPurpose, bookkeeper, pause } from "./writer.js";
 
 /** @typedef {import("./modes.js").Writer} Writer */
 /** @typedef {{ database: any, adapter: any }} Open */
@@ -100,10 +100,13 @@ export function adapterWriter(copy, path, ledgers, name) {
             await signOut(open, keys.session);
             await update(open, row);
           }
+          await pause();
           await Promise.all(times(8, () => verify(open)));
-          await signUp(open, { atTheEnd: () => { throw new OnPurpose(); } });
+          await signUp(open, { atTheEnd: neverMind });
+          await pause();
           await add(open);
           await readAndWrite(open);
+          await pause();
         },
         transaction: (inside) => signUp(open, { inside }),
         put: () => verify(open),
@@ -113,6 +116,10 @@ export function adapterWriter(copy, path, ledgers, name) {
     },
     close: book.close,
   };
+}
+
+function neverMind() {
+  throw new OnPurpose();
 }
 
 /** @param {string} key */

@@ -1,9 +1,8 @@
 // A writer that goes through another driver: its own table, and the counters that all sides share.
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { turn } from "../support/event-loop.js";
 import { content, counters } from "./rows.js";
-import { OnPurpose, bookkeeper } from "./writer.js";
+import { OnPurpose, bookkeeper, pause } from "./writer.js";
 
 /** @typedef {import("./modes.js").Writer} Writer */
 /** @typedef {(path: string) => Handle} OpenDriver */
@@ -21,9 +20,6 @@ const DELETE = "DELETE FROM notes WHERE key = ?";
 const ADD = 'UPDATE "rateLimit" SET count = count + 1 WHERE key = ?';
 const READ = 'SELECT count FROM "rateLimit" WHERE key = ?';
 const WRITE = 'UPDATE "rateLimit" SET count = ? WHERE key = ?';
-
-/** Who finds a lock taken looks again later and later, and needs to find it free once. */
-const pause = () => sleep(4 * Math.random());
 
 /**
  * @param {OpenDriver} openDriver

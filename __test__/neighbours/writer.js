@@ -1,5 +1,6 @@
 // What every writer does with a write: into the ledger, tried, and its outcome into the ledger.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { openLedger } from "./ledger.js";
 
 /** @typedef {import("./ledger.js").Change} Change */
@@ -7,6 +8,9 @@ import { openLedger } from "./ledger.js";
 
 /** Thrown in a transaction to have it rolled back. */
 export class OnPurpose extends Error {}
+
+/** Who finds a lock taken looks again later and later, and has to find it free once. */
+export const pause = () => sleep(4 * Math.random());
 
 /**
  * @param {string} ledgers the folder
