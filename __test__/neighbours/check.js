@@ -71,7 +71,7 @@ function readRows(driver) {
   /** @type {Map<string, number>} */
   const found = new Map();
   for (const [table, columns] of Object.entries(tables)) {
-    const rows = driver.prepare(`SELECT "${columns.key}" AS key, "${columns.content}" AS content FROM "${table}"`).all();
+    const rows = /** @type {{ key: string, content: string | null }[]} */ (driver.prepare(`SELECT "${columns.key}" AS key, "${columns.content}" AS content FROM "${table}"`).all());
     for (const { key, content } of rows) found.set(key, found.has(key) ? NaN : versionOf(key, content));
   }
   return found;
@@ -110,7 +110,7 @@ function expectedRows(writes) {
 
 /** @param {Write[]} writes @param {Driver.Database} driver @param {string} counter */
 function compareCounter(writes, driver, counter) {
-  const { count } = driver.prepare('SELECT count FROM "rateLimit" WHERE key = ?').get(counter);
+  const { count } = /** @type {any} */ (driver.prepare('SELECT count FROM "rateLimit" WHERE key = ?').get(counter));
   const additions = writes.filter(({ changes }) => changes.some(([key]) => key === counter));
   const told = additions.filter(({ outcome }) => outcome === "acknowledged").length;
   const possible = told + additions.filter(({ outcome }) => outcome === "cut off").length;
@@ -132,5 +132,5 @@ function isOfRow([key]) {
 /** @param {Driver.Database} driver */
 function integrityOf(driver) {
   const rows = [...driver.prepare("PRAGMA integrity_check").all(), ...driver.prepare("PRAGMA foreign_key_check").all()];
-  return rows.map((row) => Object.values(row).join(" ")).join("; ");
+  return rows.map((row) => Object.values(/** @type {object} */ (row)).join(" ")).join("; ");
 }

@@ -115,8 +115,11 @@ export function driverWriter(openDriver, path, ledgers, name, usualPatience) {
         },
         transaction: (inside) => putSeveral(handle, inside),
         put: () => put(handle),
-        read: () => book.done(() => handle.prepare(READ).get(counters.added)),
-        close: async () => void handle.close(),
+        read: () => book.done(() => handle.exec('SELECT count(*) FROM "rateLimit"')),
+        async close() {
+          handle.close();
+          await turn(1);
+        },
       };
     },
     close: book.close,

@@ -1,22 +1,26 @@
 // The neighbours: what else an application may open the file with.
 
 import { createRequire } from "node:module";
-import { adapterWriter } from "./adapter.js";
+import { fileURLToPath } from "node:url";
 import { driverWriter } from "./driver.js";
 
 /** @typedef {import("./modes.js").Writer} Writer */
 
 const require = createRequire(import.meta.url);
 
+/** By bench/peers.js, for the benchmarks too; a name that the type checker does not look for. */
+const INSTALLED_BY_PEERS = fileURLToPath(
+  new URL("../../bench/node_modules/better-sqlite3/lib/index.js", import.meta.url),
+);
+
 /** @type {Record<string, () => import("./driver.js").OpenDriver>} */
 const drivers = {
   libsql() {
     const Database = require("libsql");
-    return (path) => begunByItself(new Database(path));
+    return (path) => finishing(new Database(path));
   },
   "better-sqlite3"() {
-    // Installed by bench/peers.js.
-    const Database = require("../../bench/node_modules/better-sqlite3");
+    const Database = require(INSTALLED_BY_PEERS);
     return (path) => new Database(path);
   },
   "node:sqlite"() {
@@ -29,29 +33,27 @@ const drivers = {
 /**
  * libsql 0.5.29 does not reset a statement for which the file was busy, so that it goes on writing, and
  * nothing that its handle writes outside of transactions is committed from then on, though acknowledged.
- * No statement but a BEGIN finds the file busy here.
+ * And it closes when the last statement has been collected. What `exec` runs is finished when it returns.
  *
  * @param {any} database
  * @returns {import("./driver.js").Handle}
  */
-function begunByItself(database) {
+function finishing(database) {
   return {
     exec: (sql) => database.exec(sql),
-    close: () => database.close(),
-    prepare(sql) {
-      const statement = database.prepare(sql);
-      return {
-        get: (...values) => statement.get(...values),
-        run(...values) {
-          if (database.inTransaction) return statement.run(...values);
-          database.exec("BEGIN IMMEDIATE");
-          statement.run(...values);
-          database.exec("COMMIT");
-        },
-      };
+    prepare: (sql) => ({
+      get: (...values) => database.prepare(sql).get(...values),
+      run: (...values) => database.exec(sql.replaceAll("?", () => literal(values.shift()))),
+    }),
+    close() {
+      database.close();
+      globalThis.gc?.();
     },
   };
 }
+
+/** @param {string | number} value without a quote */
+const literal = (value) => (typeof value === "number" ? `${value}` : `'${value}'`);
 
 /** The package itself is its own neighbour when it is loaded from two places. */
 export const SECOND_COPY = "a second copy";
@@ -69,6 +71,10 @@ export const neighbours = [...Object.keys(drivers), SECOND_COPY];
  * @returns {Promise<Writer>}
  */
 export async function openNeighbour(neighbour, { path, ledgers, secondCopy }, name, patience) {
-  if (neighbour === SECOND_COPY) return adapterWriter(await import(secondCopy), path, ledgers, name);
+  if (neighbour === SECOND_COPY) {
+    // Better Auth, which this takes along, starts slowly, and the drivers do without.
+    const { adapterWriter } = await import("./adapter.js");
+    return adapterWriter(await import(secondCopy), path, ledgers, name);
+  }
   return driverWriter(drivers[neighbour](), path, ledgers, name, patience);
 }

@@ -18,7 +18,7 @@
  *   and writes again
  * @property {() => Promise<any>} put writes one row; falsy where it was refused
  * @property {() => Promise<boolean>} read
- * @property {() => Promise<void>} close
+ * @property {() => Promise<unknown>} close
  */
 
 /**
@@ -37,6 +37,12 @@
  *   thread of its own, meanwhile
  * @property {(company: Company) => Promise<unknown>} run
  */
+
+/** What a writer is to have written at least. */
+const ENOUGH = 20;
+
+/** How much longer it gets for that, in milliseconds; without a file that works it never has. */
+const GRACE = 20_000;
 
 /** @type {Record<string, Mode>} */
 export const modes = {
@@ -67,6 +73,18 @@ export const modes = {
       Promise.all([comeAndGo(ours, goesOn), visits(neighbour, ours, goesOn, intruded)]),
   },
 };
+
+/**
+ * Until the time is over, but not before everybody has written something, however busy the machine is.
+ *
+ * @param {number} seconds
+ * @param {...Writer} writers
+ */
+export function longEnough(seconds, ...writers) {
+  const end = performance.now() + 1_000 * seconds;
+  const haveLittle = () => writers.some(({ figures }) => figures.acknowledged < ENOUGH);
+  return () => performance.now() < end || (performance.now() < end + GRACE && haveLittle());
+}
 
 /**
  * Writes through one handle.

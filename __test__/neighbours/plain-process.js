@@ -3,18 +3,17 @@
 
 import { once } from "node:events";
 import { openNeighbour } from "./drivers.js";
-import { stay } from "./modes.js";
+import { longEnough, stay } from "./modes.js";
 
 const PATIENCE = 1_000;
 
 process.once("disconnect", () => process.exit(1));
 const [task] = await once(process, "message");
 const writer = await openNeighbour("libsql", task, `second-${task.incarnation}`, PATIENCE);
-const end = performance.now() + 1_000 * task.seconds;
 const writing = setInterval(() => {
   if (writer.figures.acknowledged > 0) process.send?.({ writing: true });
 }, 10);
-await stay(writer, () => performance.now() < end);
+await stay(writer, longEnough(task.seconds, writer));
 clearInterval(writing);
 writer.close();
 process.send?.({ result: { figures: { "second process": writer.figures }, intrusions: 0 } });

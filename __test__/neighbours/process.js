@@ -2,11 +2,11 @@
 // of the neighbour's own. Forked by index.js, which may kill it.
 
 import { once } from "node:events";
-import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import * as own from "../../index.js";
 import { adapterWriter } from "./adapter.js";
 import { openNeighbour } from "./drivers.js";
-import { modes } from "./modes.js";
+import { longEnough, modes } from "./modes.js";
 
 /** @typedef {import("./writer.js").Figures} Figures */
 
@@ -23,31 +23,24 @@ import { modes } from "./modes.js";
 
 /** @typedef {{ figures: Record<string, Figures>, intrusions: number }} Told */
 
-/** On the thread that our transactions need, and on a thread of its own; in milliseconds. */
-const PATIENCE = { here: 2, onAThread: 1_000 };
+/** In milliseconds: on the thread that our transactions need. */
+const PATIENCE = 2;
 
-/** What a writer is to have written at least. */
-const ENOUGH = 20;
-
-if (isMainThread) {
-  // Without the one who asked nobody is to go on.
-  process.once("disconnect", () => process.exit(1));
-  const [task] = await once(process, "message");
-  process.send?.({ result: await main(task) });
-  process.removeAllListeners("disconnect").disconnect();
-} else {
-  parentPort?.postMessage(await onAThread(workerData));
-}
+// Without the one who asked nobody is to go on.
+process.once("disconnect", () => process.exit(1));
+const [task] = await once(process, "message");
+process.send?.({ result: await main(task) });
+process.removeAllListeners("disconnect").disconnect();
 
 /** @param {Task} task @returns {Promise<Told>} */
 async function main(task) {
   const { neighbour: beside, mode, path, ledgers, incarnation } = task;
-  const worker = new Worker(new URL(import.meta.url), { workerData: task });
+  const worker = new Worker(new URL("thread.js", import.meta.url), { workerData: task });
   const workerTold = once(worker, "message");
   const workerEnded = once(worker, "exit");
 
   const ours = adapterWriter(own, path, ledgers, `ours-${incarnation}`);
-  const neighbour = await openNeighbour(beside, task, `neighbour-${incarnation}`, PATIENCE.here);
+  const neighbour = await openNeighbour(beside, task, `neighbour-${incarnation}`, PATIENCE);
   const goesOn = longEnough(task.seconds, ours, neighbour);
   tellWhenWriting(ours, neighbour);
   let intrusions = 0;
@@ -58,26 +51,6 @@ async function main(task) {
   const [figures] = await workerTold;
   await workerEnded;
   return { figures: { ours: ours.figures, neighbour: neighbour.figures, "neighbour's thread": figures }, intrusions };
-}
-
-/** @param {Task} task */
-async function onAThread(task) {
-  const { neighbour, mode, incarnation } = task;
-  const writer = await openNeighbour(neighbour, task, `neighbour-${incarnation}-thread`, PATIENCE.onAThread);
-  await modes[mode].onAThread(writer, longEnough(task.seconds, writer));
-  writer.close();
-  return writer.figures;
-}
-
-/**
- * Until the time is over, but not before everybody has written something, however busy the machine.
- *
- * @param {number} seconds
- * @param {...import("./modes.js").Writer} writers
- */
-function longEnough(seconds, ...writers) {
-  const end = performance.now() + 1_000 * seconds;
-  return () => performance.now() < end || writers.some(({ figures }) => figures.acknowledged < ENOUGH);
 }
 
 /** Tells once that both sides have been acknowledged something. @param {...import("./modes.js").Writer} writers */

@@ -17,6 +17,8 @@ const NODE = 24;
  */
 export async function programFor(neighbour) {
   if (neighbour === "better-sqlite3") await installPeers(neighbour, compileBetterSqlite3);
+  // See drivers.js.
+  if (neighbour === "libsql") return { execPath: process.execPath, execArgv: ["--expose-gc"] };
   if (neighbour !== "node:sqlite") return { execPath: process.execPath, execArgv: [] };
   const execPath = isBuiltin("node:sqlite") ? process.execPath : await anotherNode();
   return { execPath, execArgv: ["--disable-warning=ExperimentalWarning"] };
