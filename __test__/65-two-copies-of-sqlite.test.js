@@ -34,14 +34,14 @@ describe("both write, and nothing that was acknowledged is lost", () => {
 
   describe.each(neighbours)("beside %s", (neighbour) => {
     test.each(everyMode)("$mode: $description", { timeout: BOUND }, async ({ mode }) => {
-      const result = await ground.run({ neighbour, mode, seconds: 1.5 });
+      const result = await ground.run({ neighbour, mode, seconds: 1 });
       expect(faultsOf(result)).toEqual(noFaults);
       expect(result.acknowledged.ours).toBeGreaterThanOrEqual(20);
       expect(result.acknowledged.neighbour).toBeGreaterThanOrEqual(20);
     });
 
     test("with another process, and both killed again and again", { timeout: BOUND }, async () => {
-      const result = await ground.run({ neighbour, mode: "reopened", seconds: 3, second: true, kills: true });
+      const result = await ground.run({ neighbour, mode: "reopened", seconds: 2, second: true, kills: true });
       expect(faultsOf(result)).toEqual(noFaults);
       expect(result.kills).toBeGreaterThan(0);
     });
@@ -64,6 +64,17 @@ describe.each(visitors)("while this package's transaction has written and %s", (
       expect([canWrite(path), await other.canWrite()]).toEqual([false, false]);
     });
     expect([canWrite(path), await other.canWrite()]).toEqual([true, true]);
+  });
+
+  test("nobody else can end write-ahead logging", async () => {
+    const { path, database } = await open();
+    await inTransaction(database, async () => {
+      visitor(path);
+      const driver = new Driver(path);
+      expect(() => driver.exec("PRAGMA journal_mode = DELETE")).toThrow("locked");
+      driver.close();
+    });
+    expect(await database({}).count({ model: "verification" })).toBe(2);
   });
 
   test("nobody else can reset the log", async () => {
@@ -122,7 +133,7 @@ describe("while the other copy's transaction has written and this package opens,
     driver.close();
   });
 
-  test.runIf(process.platform === "linux")("the other copy's locks stay, and no descriptor is left when it has closed", async () => {
+  test.runIf(process.platform === "linux")("its locks stay, and no descriptor is left when it has closed", async () => {
     const { path, database } = await open();
     await database.close();
     const driver = writing(path);
@@ -131,6 +142,9 @@ describe("while the other copy's transaction has written and this package opens,
     expect(before[1]).toContain("WRITE 120 to 120");
     await readWithThePackage(path);
     expect(locks()).toEqual(before);
+    const kept = descriptorsOf(path);
+    for (let times = 0; times < 20; times += 1) await readWithThePackage(path);
+    expect(descriptorsOf(path)).toEqual(kept);
     driver.exec("COMMIT");
     driver.close();
     // What it kept for the other one's sake it closes with what it opens next.

@@ -17,6 +17,7 @@ what each was told. Exits with 1 where a run was not clean.
   --mode <name>     only this mode: ${Object.keys(modes).join(", ")}, killed
   --seconds <n>     how long a run writes (default: 60)
   --runs <n>        runs of each combination (default: 20)
+  --second          another process writes to the file too, in every mode
   --at-once <n>     runs at the same time (default: 1)
   --help            prints this
 `;
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     mode: { type: "string" },
     seconds: { type: "string", default: "60" },
     runs: { type: "string", default: "20" },
+    second: { type: "boolean", default: false },
     "at-once": { type: "string", default: "1" },
     help: { type: "boolean", default: false },
   },
@@ -68,7 +70,7 @@ function combinations() {
   const how = [...Object.keys(modes), KILLED].filter((name) => (values.mode ?? name) === name);
   return beside.flatMap((neighbour) =>
     how.map((mode) =>
-      mode === KILLED ? { neighbour, mode: "reopened", second: true, kills: true } : { neighbour, mode },
+      mode === KILLED ? { neighbour, mode: "reopened", second: true, kills: true } : { neighbour, mode, second: values.second },
     ),
   );
 }
@@ -80,8 +82,8 @@ function tell(combination, result) {
 }
 
 /** @param {Combination} combination */
-function nameOf({ mode, kills }) {
-  return kills ? `${mode}, with another process, both killed` : mode;
+function nameOf({ mode, second, kills }) {
+  return `${mode}${second ? ", with another process" : ""}${kills ? ", both killed" : ""}`;
 }
 
 /** @param {Combination[]} wanted @param {Result[][]} results */
