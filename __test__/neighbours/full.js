@@ -1,6 +1,7 @@
 // Every neighbour in every mode, for as long and as often as wanted, with a table of what was found.
 
 import { parseArgs } from "node:util";
+import { Failure } from "../../scripts/step.js";
 import { neighbours } from "./drivers.js";
 import { faultsOf, isClean, openGround } from "./index.js";
 import { modes } from "./modes.js";
@@ -25,24 +26,41 @@ what each was told. Exits with 1 where a run was not clean.
 /** In a mode of its own: beside another process, and killed again and again, as that one is. */
 const KILLED = "killed";
 
-const { values } = parseArgs({
-  options: {
-    beside: { type: "string" },
-    mode: { type: "string" },
-    seconds: { type: "string", default: "60" },
-    runs: { type: "string", default: "20" },
-    second: { type: "boolean", default: false },
-    "at-once": { type: "string", default: "1" },
-    help: { type: "boolean", default: false },
-  },
-});
-if (values.help) console.log(USAGE);
-else await main();
+/** @type {ReturnType<typeof readCommandLine>} */
+let values;
+try {
+  values = readCommandLine();
+  if (values.help) console.log(USAGE);
+  else await main();
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  console.error(error.message);
+  process.exitCode = error.exitCode;
+}
+
+function readCommandLine() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        beside: { type: "string" },
+        mode: { type: "string" },
+        seconds: { type: "string", default: "60" },
+        runs: { type: "string", default: "20" },
+        second: { type: "boolean", default: false },
+        "at-once": { type: "string", default: "1" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    throw new Failure(`${/** @type {Error} */ (error).message}\n\n${USAGE}`);
+  }
+}
 
 async function main() {
   const [seconds, runs, lanes] = [values.seconds, values.runs, values["at-once"]].map(Number);
   const wanted = combinations();
-  if (wanted.length === 0 || ![seconds, runs, lanes].every((number) => number > 0)) throw new Error(USAGE);
+  if (wanted.length === 0 || ![seconds, runs, lanes].every((number) => number > 0)) throw new Failure(USAGE);
   const ground = await openGround();
   const results = wanted.map(() => /** @type {Result[]} */ ([]));
   // Every combination once before any of them again.

@@ -26,7 +26,8 @@ export async function programFor(neighbour) {
 
 async function anotherNode() {
   const windows = process.platform === "win32";
-  const name = `node-${windows ? "win" : process.platform}-${process.arch}`;
+  const platform = `${windows ? "win" : process.platform}-${process.arch}`;
+  const name = platform === "darwin-arm64" ? `node-bin-${platform}` : `node-${platform}`;
   const settings = ["--no-save", "--ignore-scripts", "--loglevel=error"];
   const folder = await cached(`${name}-${NODE}`, { name, NODE }, (unfinished) =>
     exec(process.execPath, [npmCli(), "install", "--prefix", unfinished, ...settings, `${name}@${NODE}`]),
