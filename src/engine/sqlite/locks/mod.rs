@@ -25,6 +25,8 @@ mod calls;
 mod descriptors;
 #[cfg(unix)]
 mod system;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 
 #[cfg(unix)]
 pub use calls::install;
