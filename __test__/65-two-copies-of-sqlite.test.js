@@ -19,7 +19,7 @@ import { sqliteFile } from "./support/sqlite-file.js";
 
 // better-sqlite3 has to be compiled; neighbours/full.js does, and runs all of them for longer.
 const neighbours = ["libsql", "node:sqlite", SECOND_COPY];
-const everyMode = Object.entries(modes).map(([mode, { description }]) => ({ mode, description }));
+const everyMode = Object.entries(modes).map(([mode, { description }]) => /** @type {const} */ ([mode, description]));
 
 /** Of runs, in milliseconds: a bound for a hang. */
 const BOUND = 120_000;
@@ -33,7 +33,7 @@ describe("both write, and nothing that was acknowledged is lost", () => {
   afterAll(() => ground.close());
 
   describe.each(neighbours)("beside %s", (neighbour) => {
-    test.each(everyMode)("$mode: $description", { timeout: BOUND }, async ({ mode }) => {
+    test.each(everyMode)("%s: %s", { timeout: BOUND }, async (mode) => {
       const result = await ground.run({ neighbour, mode, seconds: 1 });
       expect(faultsOf(result)).toEqual(noFaults);
       expect(result.acknowledged.ours).toBeGreaterThanOrEqual(20);
