@@ -38,7 +38,7 @@ export function nativeAdapter(urlOrOptions) {
 export function openDatabase(urlOrOptions) {
   const settings = readOptions(urlOrOptions);
   const { usePlural, debugLogs } = settings;
-  const native = unwrap(binding.openDatabase(settings.engine, process.cwd()));
+  const native = unwrap(binding.openDatabase(settings.engine, workingDirectory()));
   const batch = native.runsInline ? new WriteBatch(native) : undefined;
   const run = batch ? batch.run : runsOn(native, false);
   /** The last betterAuth() that was given this database. @type {{ options: BetterAuthOptions, adapter: DBAdapter } | undefined} */
@@ -105,6 +105,15 @@ export function openDatabase(urlOrOptions) {
   Object.defineProperty(database, Symbol.for("better-auth-native.options"), { value: urlOrOptions });
   const whole = Object.assign(database, methods, usePlural ? {} : migratable(native, settings));
   return { database: /** @type {import("../index.js").NativeDatabase} */ (whole), native, management };
+}
+
+/** Null where it was removed after the process had begun: only relative paths need it. */
+function workingDirectory() {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
+  }
 }
 
 /**

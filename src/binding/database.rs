@@ -18,7 +18,7 @@ use super::outcome::Outcome;
 use super::runtime;
 use super::transaction::Transaction;
 use crate::database::{self, PlanId};
-use crate::engine::Drained;
+use crate::engine::{Drained, sqlite};
 use crate::error::{Code, Error as CoreError};
 use crate::value::Value;
 
@@ -28,12 +28,23 @@ pub struct Database {
     bridge: Bridge,
 }
 
-/// Reads the options (as JSON); opens nothing yet.
+/// The name of the file that a URL of SQLite's means, without its folders.
+#[napi(ts_return_type = "any")]
+pub fn sqlite_file_name(url: String) -> Outcome<String> {
+    Outcome::of(|| sqlite::file_name(&url))
+}
+
+/// Reads the options (as JSON); opens nothing yet. Without the process's working directory no
+/// relative path can be used.
 #[napi]
-pub fn open_database(env: &Env, options: String, directory: String) -> Result<Outcome<Database>> {
+pub fn open_database(
+    env: &Env,
+    options: String,
+    directory: Option<String>,
+) -> Result<Outcome<Database>> {
     let bridge = Bridge::of(env)?;
     Ok(Outcome::of(|| {
-        let core = database::open(&options, Path::new(&directory))?;
+        let core = database::open(&options, directory.as_deref().map(Path::new))?;
         Ok(Database { core, bridge })
     }))
 }

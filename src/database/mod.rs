@@ -129,8 +129,8 @@ enum Engine {
     Mysql(Config),
 }
 
-/// Opens nothing yet. `options` are JSON; relative paths start at `directory`.
-pub fn open(options: &str, directory: &Path) -> Result<Arc<dyn Database>> {
+/// Opens nothing yet. `options` are JSON; relative paths start at `directory`, where there is one.
+pub fn open(options: &str, directory: Option<&Path>) -> Result<Arc<dyn Database>> {
     let options: Options = serde_json::from_str(options).map_err(|error| {
         Error::new(Code::Internal, "the options could not be understood").with_cause(error)
     })?;

@@ -23,6 +23,7 @@ mod error;
 mod fold;
 mod lanes;
 mod locks;
+mod reason;
 mod transaction;
 mod turn;
 mod waiting;
@@ -35,10 +36,11 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 pub use backup::Backup;
-pub use config::{Config, Location, Options};
+pub use config::{Config, Location, Options, file_name};
 pub use connection::{Connection, WIDE};
 pub use error::from_control;
 pub use fold::FOLD;
+pub use reason::in_words;
 pub use transaction::Transaction;
 
 use self::lanes::Lanes;

@@ -1,7 +1,9 @@
 //! The system calls that SQLite makes through here.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io::Result;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::{LazyLock, Once};
 
 use parking_lot::RwLock;
@@ -35,6 +37,15 @@ pub fn install() {
             replace(c"fcntl", better_auth_native_variadic_fcntl(fcntl));
         }
     });
+}
+
+/// Whether opening that file was refused because somebody else in this process has it open.
+pub fn is_refused(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
+        return false;
+    };
+    let file = system::file_at(&path, 0).ok().flatten();
+    file.is_some_and(|file| DESCRIPTORS.read().is_refused(file))
 }
 
 /// # Safety

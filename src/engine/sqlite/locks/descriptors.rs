@@ -170,7 +170,7 @@ impl Descriptors {
     }
 
     /// Whether nothing would keep SQLite from overwriting what somebody else in this process writes.
-    fn is_refused(&self, id: FileId) -> bool {
+    pub fn is_refused(&self, id: FileId) -> bool {
         let file = self.files.get(&id);
         file.is_some_and(|file| file.locks == Locks::OfProcess) && self.is_open_elsewhere(id)
     }

@@ -29,8 +29,13 @@ mod system;
 mod tests;
 
 #[cfg(unix)]
-pub use calls::install;
+pub use calls::{install, is_refused};
 
 /// Locks belong to a handle.
 #[cfg(not(unix))]
 pub fn install() {}
+
+#[cfg(not(unix))]
+pub fn is_refused(_path: &std::path::Path) -> bool {
+    false
+}
