@@ -120,5 +120,7 @@ function table(wanted, results) {
     return [combination.neighbour, nameOf(combination), ...numbers, clean];
   });
   const heading = ["beside", "mode", "acknowledged here", "there", "busy", "kills", "lost or wrong", "clean runs"];
-  return [heading, heading.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const alignment = heading.map((_, column) => (column < 2 ? "---" : "--:"));
+  const rows = [heading, ...lines].map((cells) => `| ${cells.join(" | ")} |`);
+  return rows.toSpliced(1, 0, `|${alignment.join("|")}|`).join("\n");
 }
