@@ -71,7 +71,7 @@ function readRows(driver) {
   /** @type {Map<string, number>} */
   const found = new Map();
   for (const [table, columns] of Object.entries(tables)) {
-    const rows = /** @type {{ key: string, content: string | null }[]} */ (driver.prepare(`SELECT "${columns.key}" AS key, "${columns.content}" AS content FROM "${table}"`).all());
+    const rows = /** @type {{ key: string, content: unknown }[]} */ (driver.prepare(`SELECT "${columns.key}" AS key, "${columns.content}" AS content FROM "${table}"`).all());
     for (const { key, content } of rows) found.set(key, found.has(key) ? NaN : versionOf(key, content));
   }
   return found;

@@ -31,12 +31,14 @@ export function content(key, version) {
 }
 
 /**
- * The version that a row has; NaN where its content is not what any version has.
+ * The version that a row has; NaN where its content is not what any version has. In a damaged file both
+ * may be anything.
  *
- * @param {string} key
- * @param {string | null} stored
+ * @param {unknown} key
+ * @param {unknown} stored
  */
 export function versionOf(key, stored) {
-  const version = Number(stored?.split(" ", 2)[1]);
+  if (typeof key !== "string" || typeof stored !== "string") return NaN;
+  const version = Number(stored.split(" ", 2)[1]);
   return stored === content(key, version) ? version : NaN;
 }
