@@ -1,7 +1,5 @@
 // A SQLite file that another program works on, with a driver that is not this package's.
-//
-// Never at the same time as the package: two copies of SQLite in one process do not see each
-// other's locks.
+// Both may have it open at the same time; 65-two-copies-of-sqlite.test.js has what that rests on.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
