@@ -8,6 +8,7 @@ use rusqlite::OpenFlags;
 use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
 
+use super::busy::Busy;
 use super::checkpoint::Log;
 use super::config::{Config, Location};
 use super::{decode, encode, error, fold};
@@ -33,7 +34,8 @@ pub struct Connection {
     budget: Arc<Budget>,
     patience: Patience,
     busy_timeout: Duration,
-    // Declared after `raw`, whose write-ahead hook refers to it.
+    // Declared after `raw`, whose hooks refer to them.
+    busy: Arc<Busy>,
     _log: Arc<Log>,
 }
 
@@ -91,12 +93,15 @@ impl Connection {
         let budget = Arc::new(Budget(AtomicU32::new(Budget::UNLIMITED)));
         prepare(&raw, config, &budget, interrupted)
             .map_err(|error| error::from_open(&error, config, Some(&raw)))?;
+        // Nothing fails from here on: `raw` is closed before what its hooks refer to.
+        let busy = Busy::watch(&raw, config.busy_timeout);
         let log = log.watch(&raw);
         Ok(Self {
             raw,
             budget,
             patience: Patience::ForLocks,
             busy_timeout: config.busy_timeout,
+            busy,
             _log: log,
         })
     }
@@ -116,7 +121,7 @@ impl Connection {
 
     /// A copy in memory.
     pub fn copied(&mut self) -> Result<rusqlite::Connection> {
-        self.be(Patience::ForLocks)?;
+        self.be(Patience::ForLocks);
         let copied = || {
             let mut copy = rusqlite::Connection::open_in_memory()?;
             Backup::new(&self.raw, &mut copy)?.step(-1)?;
@@ -134,7 +139,7 @@ impl Connection {
         values: &[Value],
         patience: Patience,
     ) -> Result<Ran> {
-        self.be(patience)?;
+        self.be(patience);
         match self.execute(statement, values) {
             Ok(rows) => Ok(Ran::Rows(rows)),
             Err(Failure::Sqlite(error)) if error::would_wait(&error) => Ok(Ran::WouldWait),
@@ -144,7 +149,7 @@ impl Connection {
 
     /// Runs where it may wait.
     pub fn run(&mut self, statement: &Statement, values: &[Value]) -> Result<Rows> {
-        self.be(Patience::ForLocks)?;
+        self.be(Patience::ForLocks);
         let started = Instant::now();
         let rows = self
             .execute(statement, values)
@@ -163,7 +168,7 @@ impl Connection {
         writes: impl ExactSizeIterator<Item = (&'w Statement, &'w [Value])>,
         patience: Patience,
     ) -> Result<RanTogether> {
-        self.be(patience)?;
+        self.be(patience);
         let ran = self.in_one_commit(writes);
         if self.in_transaction() {
             self.control("ROLLBACK", "roll back", Patience::ForWork)?;
@@ -207,7 +212,7 @@ impl Connection {
 
     /// Runs a statement without values or rows; `false` means it would have to wait.
     pub fn control(&mut self, sql: &str, attempt: &str, patience: Patience) -> Result<bool> {
-        self.be(patience)?;
+        self.be(patience);
         match self
             .raw
             .prepare_cached(sql)
@@ -253,7 +258,7 @@ impl Connection {
 
     /// Runs one statement as it is: the names of its columns, and the cells of its rows.
     pub fn query(&mut self, sql: &str, values: &[Value]) -> Result<(Vec<String>, Rows)> {
-        self.be(Patience::ForLocks)?;
+        self.be(Patience::ForLocks);
         let failed = |error| error::from_control(&error, "a statement", &self.raw);
         let mut prepared = self.raw.prepare(sql).map_err(failed)?;
         let columns: Vec<String> = prepared
@@ -288,7 +293,7 @@ impl Connection {
         !self.raw.is_autocommit()
     }
 
-    fn be(&mut self, patience: Patience) -> Result<()> {
+    fn be(&mut self, patience: Patience) {
         let steps = match patience {
             Patience::None => INLINE_STEPS / STEPS_PER_CHECK,
             Patience::ForWork | Patience::ForLocks => Budget::UNLIMITED,
@@ -296,17 +301,13 @@ impl Connection {
         self.budget.0.store(steps, Ordering::Relaxed);
         let waits = patience == Patience::ForLocks;
         if waits != (self.patience == Patience::ForLocks) {
-            let timeout = if waits {
+            self.busy.set_timeout(if waits {
                 self.busy_timeout
             } else {
                 Duration::ZERO
-            };
-            self.raw
-                .busy_timeout(timeout)
-                .map_err(|error| error::from_control(&error, "set the busy timeout", &self.raw))?;
+            });
         }
         self.patience = patience;
-        Ok(())
     }
 
     /// Steps to the end even when only the first row is kept: a statement that is left early

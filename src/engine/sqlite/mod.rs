@@ -14,6 +14,7 @@
 
 mod backup;
 mod begun;
+mod busy;
 mod checkpoint;
 mod config;
 mod connection;

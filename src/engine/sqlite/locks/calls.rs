@@ -15,6 +15,8 @@ use super::system::{self, Locks};
 static DESCRIPTORS: LazyLock<RwLock<Descriptors>> = LazyLock::new(RwLock::default);
 
 type SystemCall = unsafe extern "C" fn();
+type Open = unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int;
+type Close = unsafe extern "C" fn(c_int) -> c_int;
 
 unsafe extern "C" {
     /// See variadic.c.
@@ -30,10 +32,8 @@ pub fn install() {
         // SAFETY: SQLite casts each of the functions back to the type that its system call has,
         // which is the type that it has here, and calls it so.
         unsafe {
-            let open: unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int = open;
-            let close: unsafe extern "C" fn(c_int) -> c_int = close;
-            replace(c"open", std::mem::transmute::<_, SystemCall>(open));
-            replace(c"close", std::mem::transmute::<_, SystemCall>(close));
+            replace(c"open", std::mem::transmute::<Open, SystemCall>(open));
+            replace(c"close", std::mem::transmute::<Close, SystemCall>(close));
             replace(c"fcntl", better_auth_native_variadic_fcntl(fcntl));
         }
     });
