@@ -16,9 +16,11 @@ const main = fileURLToPath(new URL("main.js", import.meta.url));
  * @param {Task} task
  * @param {any} [data]
  * @param {string[]} [nodeOptions]
+ * @param {NodeJS.ProcessEnv} [env] beside that of this process
  */
-export function inProcess(task, data, nodeOptions = []) {
-  const child = fork(main, { execArgv: nodeOptions, serialization: "advanced" });
+export function inProcess(task, data, nodeOptions = [], env = {}) {
+  const options = /** @type {const} */ ({ execArgv: nodeOptions, serialization: "advanced" });
+  const child = fork(main, { ...options, env: { ...process.env, ...env } });
   child.send({ source: `${task}`, data });
   return elsewhere(child, (message) => child.send(message), () => child.kill("SIGKILL"));
 }
