@@ -176,7 +176,9 @@ function answered(ledger, action, { operation, file }) {
   // A check-point that fails is made up for by a later one.
   const isTold = !KILLS.includes(action) && !isCovered && operation === "write" && file === "log";
   if (isTold && failures.length === 0) findings.push("nobody was told");
-  const reason = action.includes("ENOSPC") && operation === "write" ? /the disk is full/ : /the database file cannot be read or written/;
+  // That the disk is full, SQLite tells only of pages.
+  const isFull = action.includes("ENOSPC") && operation === "write" && file !== "log's index";
+  const reason = isFull ? /the disk is full/ : /(file|log).* cannot be/;
   const [first] = failures;
   if (first && !(first.code === "STORAGE_FAILED" && reason.test(`${first.message}`))) {
     findings.push(`the error is ${first.code}, "${first.message}"`);

@@ -4,14 +4,14 @@ import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { nativeAdapter } from "../../index.js";
 import { createRow, neighbours } from "./rows.js";
-import { SMALL_CACHE } from "./scenarios.js";
+import { PATIENT, SMALL_CACHE } from "./scenarios.js";
 
 /** How many it commits before it says that it has begun, and again after it was told to end. */
 const SOME = 10;
 
 /** @param {string} path @returns how many rows were acknowledged */
 async function work(path) {
-  const database = nativeAdapter({ url: `sqlite:${path}`, ...SMALL_CACHE });
+  const database = nativeAdapter({ url: `sqlite:${path}`, ...PATIENT, ...SMALL_CACHE });
   const adapter = database({});
   let created = 0;
   const create = async () => {

@@ -31,6 +31,9 @@
 /** The page cache of a process under test, unless it has the default one: 16 pages. */
 export const SMALL_CACHE = { cacheSizeKiB: 64 };
 
+/** A large transaction keeps the others waiting. */
+export const PATIENT = { busyTimeoutMs: 120_000, acquireTimeoutMs: 120_000 };
+
 const KEPT = 60;
 
 /** @param {string} id @param {string} version @param {number} length */
@@ -73,12 +76,13 @@ const few = [
   remove(20),
 ];
 
-/** Several times the small cache; some pages are changed again after they went to the log. */
+/** Several times the small cache; the last ones change pages again that went to the log before. */
 const many = [
   ...times(5, (n) => update(3 * n, 2_500)),
   ...times(9, (n) => create(`large ${n}`, 7_000)),
   ...times(3, (n) => remove(40 + 3 * n)),
   create("large too", 1_500),
+  ...times(3, (n) => update(3 * n + 1)),
 ];
 
 /** @type {Scenario} */
@@ -148,10 +152,24 @@ export const OTHERS = [
   },
 ];
 
-/** Larger than the page cache that is the default: not for every day. @type {Scenario} */
+/**
+ * Larger than the page cache that is the default: not for every day. As in the other one, pages
+ * change again that went to the log before.
+ *
+ * @type {Scenario}
+ */
 export const LARGEST = {
   name: "a transaction of 5,500 rows of 4 KB with the default page cache",
-  steps: [{ way: "transaction", changes: times(5_500, (n) => create(`largest ${n}`, 4_000)) }],
+  steps: [
+    {
+      way: "transaction",
+      changes: [
+        ...times(10, (n) => update(3 * n)),
+        ...times(5_500, (n) => create(`largest ${n}`, 4_000)),
+        ...times(10, (n) => update(3 * n + 1)),
+      ],
+    },
+  ],
 };
 
 /** @param {string} name */

@@ -7,7 +7,7 @@ import { nativeAdapter } from "../../index.js";
 import { compare } from "./check.js";
 import { Ledger } from "./ledger.js";
 import { createRow, make, updateRow, valuesById } from "./rows.js";
-import { AFTERWARDS, FILLER, filling, scenarioNamed } from "./scenarios.js";
+import { AFTERWARDS, FILLER, PATIENT, filling, scenarioNamed } from "./scenarios.js";
 import { Control } from "./shim.js";
 
 /**
@@ -86,7 +86,7 @@ async function checkpointEnded(index) {
 async function carryOut({ scenario: name, path, ledger: ledgerPath, at, action }) {
   const scenario = scenarioNamed(name);
   const ledger = new Ledger(ledgerPath);
-  const open = () => nativeAdapter({ url: `sqlite:${path}`, ...scenario.options });
+  const open = () => nativeAdapter({ url: `sqlite:${path}`, ...PATIENT, ...scenario.options });
   let database = open();
   let adapter = /** @type {any} */ (database({}));
   await adapter.count({ model: "verification" });
