@@ -485,8 +485,9 @@ export interface NativeDatabase {
 
   /**
    * Drops the tables of the options, with every row, and the history. Rejects with `INVALID_INPUT`
-   * unless `confirm` is the name of the database (of a SQLite file, the file's), and with
-   * `UNSAFE_MIGRATION` where a table of somebody else's refers to them.
+   * unless `confirm` is the name of the database (of a SQLite file, the file's as a person reads it:
+   * `auth.db` for `sqlite:./auth.db?busy_timeout=5`), and with `UNSAFE_MIGRATION` where a table of
+   * somebody else's refers to them.
    */
   drop(
     settings: { confirm?: string; dryRun?: boolean },
@@ -1242,7 +1243,10 @@ export type NativeAdapterErrorCode =
    * the message says who has them and for how long. Retryable.
    */
   | "POOL_TIMEOUT"
-  /** The database, or Redis, cannot be opened or reached, or is none. */
+  /**
+   * The database, or Redis, cannot be opened or reached, or is none. Of a SQLite file the message
+   * has the system's reason, such as "permission denied", and what to do.
+   */
   | "CONNECT_FAILED"
   /**
    * The connection broke while a statement ran. Retryable where nothing was written; of a write it
@@ -1268,8 +1272,18 @@ export type NativeAdapterErrorCode =
   | "PERMISSION_DENIED"
   /** The database may only be read. Of Redis, which may have a new primary soon, retryable. */
   | "READ_ONLY"
-  /** The disk (Redis: the memory) is full, failing, or the database is damaged. */
+  /**
+   * The disk (Redis: the memory) is full, failing, or the database is damaged: at opening, in a
+   * call, or in a method about the schema.
+   */
   | "STORAGE_FAILED"
+  /**
+   * Another driver in this process, or a second copy of this package, has the SQLite file open, and
+   * the system or the file system has no file locks that would keep the two from overwriting each
+   * other. Nothing was changed. Use `database.query()` or `database.kysely()` for the application's
+   * own SQL, or open the file in another process.
+   */
+  | "FILE_OPEN_ELSEWHERE"
   /** A table or column is missing: run `migrate()`. */
   | "SCHEMA_MISMATCH"
   /** A migration stopped at rows that exist, or at rows that it would lose. */

@@ -77,6 +77,13 @@ describe("nativeAdapter() refuses", () => {
     ["an unknown URL parameter", `sqlite:a.db?key=${SECRET}`, /no parameter "key"/],
     ["a URL parameter of another type", `sqlite:a.db?busy_timeout=${SECRET}`, /busy_timeout must be a whole number/],
     ["a malformed escape", "sqlite:100%.db", /percent escape/],
+    ["a file's name with a NUL", "sqlite:a.db\0", /NUL/],
+    ["a file's name with a NUL in an escape", "sqlite:a%00.db", /NUL/],
+    ["a server's URL with a NUL", `postgres://user:${SECRET}\0@host/db`, /NUL/],
+    ["a server's URL with a NUL in an escape", `mysql://user:${SECRET}%00@host/db`, /NUL/],
+    ["a server's parameter with a NUL in an escape", `postgres://user:${SECRET}@host/db?password=${SECRET}%00`, /password.* NUL/],
+    ["a server's password with a NUL", { url: "postgres://user@host/db", password: `${SECRET}\0` }, /password.* NUL/],
+    ["a replica's URL with a NUL", { url: `mysql://u:${SECRET}@host/db`, replicas: [`mysql://u:${SECRET}\0@host/db`] }, /NUL/],
     ["an unknown option", { url: "sqlite:a.db", password: SECRET }, /no option "password"/],
     ["an option of another type", { url: "sqlite:a.db", busyTimeoutMs: SECRET }, /busyTimeoutMs/],
     ["a negative time", { url: "sqlite:a.db", acquireTimeoutMs: -1 }, /acquireTimeoutMs/],
@@ -90,12 +97,19 @@ describe("nativeAdapter() refuses", () => {
   });
 });
 
+test("what stands around a URL is no part of it", async () => {
+  const database = nativeAdapter({ url: ` postgres://user:${SECRET}@127.0.0.1:1/none\n`, replicas: ["postgres://127.0.0.1:1\n"] });
+  const error = await failureOf(() => database.drop({}, {}));
+  expectFailure(error, { code: "INVALID_INPUT", message: /confirm: "none" / });
+  await database.close();
+});
+
 describe("the first use says that it cannot open", () => {
   beforeAll(() => writeFileSync(join(directory, "notes.txt"), "no database, ".repeat(1_000)));
 
   /** @type {[string, string, RegExp][]} */
   const unusable = [
-    ["a file in a directory that does not exist", "missing/auth.db", /cannot open .*missing.*check that its directory exists/],
+    ["a file in a directory that does not exist", "missing/auth.db", /cannot open .*missing.*its folder .*missing does not exist; create it/],
     ["a file below a file", "notes.txt/auth.db", /cannot open .*notes\.txt/],
     ["a directory", ".", /cannot open/],
     ["a file that is no database", "notes.txt", /notes\.txt is not a SQLite database/],

@@ -545,6 +545,16 @@ describe("redisStorage()", () => {
     expect(error.message).toContain(`${socket}.not`);
   });
 
+  test("by a URL with a line's end, and by none with a NUL", async () => {
+    const server = await startServer();
+    const storage = open(` ${server.url}\n`);
+    await storage.set("key", "value");
+    expect(await open({ nodes: [`${server.url}\n`], cluster: false }).get("key")).toBe("value");
+    for (const url of ["redis://:s3cret\0@127.0.0.1", "redis://:s3cret%00@127.0.0.1"]) {
+      expect(() => redisStorage(url)).toThrow(expected("INVALID_INPUT"));
+    }
+  });
+
   test("as a user, who may do what he may", async () => {
     const server = await startServer();
     await server.cli("ACL", "SETUSER", "ada", "on", ">s3cret", "~better-auth:*", "+@all", "-getdel");

@@ -26,6 +26,21 @@ const SCHEMES = {
 const PORTS = { postgres: 5432, mysql: 3306 };
 
 /**
+ * A URL without what a file or a shell leaves around it: a line's end is no part of a path.
+ *
+ * @template {string | undefined} T
+ * @param {string} owner The function whose option it is.
+ * @param {T} url
+ * @returns {T}
+ */
+export function cleanUrl(owner, url) {
+  if (url === undefined) return url;
+  if (typeof url !== "string") throw invalidInput(`the option url of ${owner} must be a string`);
+  if (url.includes("\0")) throw invalidInput(`the url of ${owner} contains a NUL character`);
+  return /** @type {T} */ (url.trim());
+}
+
+/**
  * @param {string | undefined} url
  * @param {string | undefined} named The engine, where there is no URL.
  * @returns {ParsedUrl}
@@ -82,8 +97,20 @@ export function splitUrl(owner, url, form) {
     host: decoded(parts.host)?.replace(/^\[|\]$/g, ""),
     port,
     path: decoded(parts.path),
-    parameters: new URLSearchParams(parts.query ?? ""),
+    parameters: parametersOf(owner, parts.query),
   };
+}
+
+/**
+ * @param {string} owner
+ * @param {string | undefined} query
+ */
+function parametersOf(owner, query = "") {
+  const parameters = new URLSearchParams(query);
+  for (const [name, value] of parameters) {
+    if (value.includes("\0")) throw invalidInput(`${name} in the url of ${owner} contains a NUL character`);
+  }
+  return parameters;
 }
 
 /**
@@ -91,6 +118,16 @@ export function splitUrl(owner, url, form) {
  * @param {string} part
  */
 function decode(owner, part) {
+  const decoded = decodeText(owner, part);
+  if (decoded.includes("\0")) throw invalidInput(`the url of ${owner} contains a NUL character`);
+  return decoded;
+}
+
+/**
+ * @param {string} owner
+ * @param {string} part
+ */
+function decodeText(owner, part) {
   try {
     return decodeURIComponent(part);
   } catch {
@@ -223,6 +260,9 @@ export function addressOf({ engine, address }, own) {
   /** @type {Record<string, any>} */
   const place = given.host === undefined ? address : { ...address, socket: undefined };
   const all = { ...place, ...given };
+  // A server's protocol ends a text at a NUL, and what is behind it would be lost.
+  const cut = names.find((name) => typeof all[name] === "string" && all[name].includes("\0"));
+  if (cut !== undefined) throw invalidInput(`the ${cut} of a server contains a NUL character`);
   const user = all.user ?? userInfo().username;
   return {
     host: all.host ?? "localhost",

@@ -2,7 +2,9 @@
 // the database behind it.
 
 import { createAdapter } from "./adapter/adapter.js";
+import { runsOn } from "./adapter/transactions.js";
 import { retryingTransaction } from "./adapter/with-transaction.js";
+import { WriteBatch } from "./adapter/write-batch.js";
 import { invalidInput } from "./errors.js";
 import { backup } from "./maintenance/backup.js";
 import { Insight } from "./maintenance/insight.js";
@@ -36,14 +38,16 @@ export function nativeAdapter(urlOrOptions) {
 export function openDatabase(urlOrOptions) {
   const settings = readOptions(urlOrOptions);
   const { usePlural, debugLogs } = settings;
-  const native = unwrap(binding.openDatabase(settings.engine, process.cwd()));
+  const native = unwrap(binding.openDatabase(settings.engine, workingDirectory()));
+  const batch = native.runsInline ? new WriteBatch(native) : undefined;
+  const run = batch ? batch.run : runsOn(native, false);
   /** The last betterAuth() that was given this database. @type {{ options: BetterAuthOptions, adapter: DBAdapter } | undefined} */
   let known;
 
   /** @param {BetterAuthOptions} options */
   const database = (options) => {
     const schemaSql = async () => toScript((await management.plan(options)).statements);
-    const made = createAdapter(native, { usePlural, debugLogs }, options, schemaSql);
+    const made = createAdapter(native, run, { usePlural, debugLogs }, options, schemaSql);
     // By this id Better Auth's command knows adapters that it can migrate.
     const adapter = usePlural ? made : { ...made, id: "kysely" };
     registerCheck(adapter, options, database, () => management.check(options));
@@ -90,12 +94,26 @@ export function openDatabase(urlOrOptions) {
     cleanup: running.cleanup.bind(running),
     metrics: running.metrics.bind(running),
     health: running.health.bind(running),
-    close: running.close.bind(running),
+    /** @param {any} [options] */
+    close(options) {
+      // What was asked for before it is waited for.
+      batch?.flush();
+      return running.close(options);
+    },
   };
   // For the command line, which may open another database the same way.
   Object.defineProperty(database, Symbol.for("better-auth-native.options"), { value: urlOrOptions });
   const whole = Object.assign(database, methods, usePlural ? {} : migratable(native, settings));
   return { database: /** @type {import("../index.js").NativeDatabase} */ (whole), native, management };
+}
+
+/** Null where it was removed after the process had begun: only relative paths need it. */
+function workingDirectory() {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
+  }
 }
 
 /**

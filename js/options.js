@@ -1,9 +1,9 @@
 // The options of nativeAdapter(), checked, and brought into the form that the core opens.
 
-import { basename } from "node:path";
 import { invalidInput } from "./errors.js";
-import { addressOf, readUrl } from "./address.js";
+import { addressOf, cleanUrl, readUrl } from "./address.js";
 import { FLAG, MILLISECONDS, TEXT, checkOptions, oneOf, whole } from "./checks.js";
+import { binding, unwrap } from "./native.js";
 import { RUNNING, runningOptions } from "./running/options.js";
 
 /** @typedef {import("./checks.js").Check} Check */
@@ -105,10 +105,8 @@ export function readOptions(given) {
       'nativeAdapter takes a URL such as "sqlite:./auth.db", { url, ...options } or { engine, host, ...options }',
     );
   }
-  const { url, engine: named, ...rest } = /** @type {Record<string, any>} */ (options);
-  if (url !== undefined && typeof url !== "string") {
-    throw invalidInput("the option url of nativeAdapter must be a string");
-  }
+  const { url: asGiven, engine: named, ...rest } = /** @type {Record<string, any>} */ (options);
+  const url = cleanUrl("nativeAdapter", asGiven);
   if (named !== undefined && !ENGINES.includes(named)) {
     throw invalidInput(`the option engine of nativeAdapter must be one of ${ENGINES.join(", ")}`);
   }
@@ -125,7 +123,7 @@ export function readOptions(given) {
     debugLogs,
     migrations: migrationOptions(migrations),
     kind: parsed.engine,
-    name: "primary" in engine ? engine.primary.database : basename(url.replace(/^[a-z]+:/i, "") || url),
+    name: "primary" in engine ? engine.primary.database : unwrap(binding.sqliteFileName(url)),
     schema: "primary" in engine ? (/** @type {any} */ (engine).schema ?? undefined) : undefined,
     running,
     engine: JSON.stringify({ slowAfterMs: running.slowAfterMs, database: engine }),
@@ -187,15 +185,16 @@ function serverOptions(parsed, own) {
  *
  * @param {string | Record<string, any>} replica
  * @param {import("./address.js").ParsedUrl} primary
- * @param {Record<string, any>} given
+ * @param {Record<string, any>} shared the primary's options
  */
-function replicaOf(replica, primary, given) {
-  const { url, ...own } = typeof replica === "string" ? { url: replica } : replica;
+function replicaOf(replica, primary, shared) {
+  const { url: given, ...own } = typeof replica === "string" ? { url: replica } : replica;
   check(own, ADDRESS, "a replica");
+  const url = cleanUrl("a replica", given);
   const parsed = readUrl(url, url === undefined ? primary.engine : undefined);
   if ((parsed.engine === "postgres") !== (primary.engine === "postgres")) {
     throw invalidInput("a replica must be a database of the same kind as the primary");
   }
-  const { host, port, socket, ...shared } = { ...primary.address, ...given };
-  return addressOf({ ...parsed, address: { ...shared, ...parsed.address } }, own);
+  const { host, port, socket, ...rest } = { ...primary.address, ...shared };
+  return addressOf({ ...parsed, address: { ...rest, ...parsed.address } }, own);
 }

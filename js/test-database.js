@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { cleanUrl } from "./address.js";
 import { openDatabase } from "./database.js";
 import { invalidInput } from "./errors.js";
 import { unwrap } from "./native.js";
@@ -17,7 +18,8 @@ import { readOptions } from "./options.js";
  * @returns {Promise<import("../index.js").TestDatabase>}
  */
 export async function createTestDatabase(authOptions = {}, urlOrOptions = "sqlite::memory:") {
-  const given = typeof urlOrOptions === "string" ? { url: urlOrOptions } : urlOrOptions;
+  const asked = typeof urlOrOptions === "string" ? { url: urlOrOptions } : urlOrOptions;
+  const given = { ...asked, url: cleanUrl("createTestDatabase", asked.url) };
   const { options, remove } = await create(given);
   const { database, management } = openDatabase(options);
   const close = async () => {

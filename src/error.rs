@@ -37,6 +37,9 @@ pub enum Code {
     ReadOnly,
     /// The disk, or Redis's memory, is full, failing, or holds a damaged database.
     StorageFailed,
+    /// Something else in this process has the database's file open, and nothing would keep the two
+    /// from overwriting each other.
+    FileOpenElsewhere,
     /// A table or column is missing or differs: the schema needs a migration.
     SchemaMismatch,
     /// A migration would fail on, or lose, rows that exist.
@@ -65,7 +68,7 @@ pub enum Code {
 
 impl Code {
     /// In the order of their declaration.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::UniqueViolation,
         Self::ForeignKeyViolation,
         Self::NotNullViolation,
@@ -80,6 +83,7 @@ impl Code {
         Self::PermissionDenied,
         Self::ReadOnly,
         Self::StorageFailed,
+        Self::FileOpenElsewhere,
         Self::SchemaMismatch,
         Self::UnsafeMigration,
         Self::MigrationChanged,
@@ -110,6 +114,7 @@ impl Code {
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::ReadOnly => "READ_ONLY",
             Self::StorageFailed => "STORAGE_FAILED",
+            Self::FileOpenElsewhere => "FILE_OPEN_ELSEWHERE",
             Self::SchemaMismatch => "SCHEMA_MISMATCH",
             Self::UnsafeMigration => "UNSAFE_MIGRATION",
             Self::MigrationChanged => "MIGRATION_CHANGED",

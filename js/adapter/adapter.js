@@ -12,7 +12,7 @@ import { Models } from "./models.js";
 import { logical, physical } from "./naming.js";
 import { Operations } from "./operations.js";
 import { Plans } from "./plans.js";
-import { inTransaction, runsOn } from "./transactions.js";
+import { inTransaction } from "./transactions.js";
 
 /**
  * @typedef {import("@better-auth/core").BetterAuthOptions} BetterAuthOptions
@@ -44,12 +44,13 @@ export const SEARCH = Symbol("searchUsers");
 
 /**
  * @param {import("../../binding.js").Database} native
+ * @param {Run} run outside of transactions
  * @param {Settings} settings
  * @param {BetterAuthOptions} options
  * @param {(tables: Record<string, any>) => Promise<string>} schemaSql
  * @returns {DBAdapter}
  */
-export function createAdapter(native, settings, options, schemaSql) {
+export function createAdapter(native, run, settings, options, schemaSql) {
   const models = new Models(options, settings.usePlural);
   const plans = new Plans(native);
   const trace = tracer(options);
@@ -112,7 +113,6 @@ export function createAdapter(native, settings, options, schemaSql) {
     /** @type {(nested: Nested) => Promise<any>} */ callback,
     /** @type {string | undefined} */ isolation = undefined,
   ) => inTransaction(native, callback, isolation);
-  const run = runsOn(native, native.runsInline);
   const specification = fromFactory(run, begin);
   const describe = (/** @type {any} */ methods) => ({
     id: specification.id,

@@ -13,6 +13,7 @@ import { rowReader } from "./rows.js";
 /**
  * @typedef {object} Plan
  * @property {number} id The database's name for it.
+ * @property {boolean} writes
  * @property {import("./rows.js").RowReader | null} reader null where no rows come back.
  */
 
@@ -29,6 +30,8 @@ import { rowReader } from "./rows.js";
  * them means that filters are put together at run time, and the oldest go.
  */
 const MAX_PLANS = 1_000;
+
+const READS = new Set(["findOne", "findMany", "count", "searchUsers"]);
 
 export class Plans {
   /** @type {Map<string, Plan>} */
@@ -57,7 +60,8 @@ export class Plans {
    */
   #compile(key, { shape, properties, operation, model }) {
     const id = unwrap(this.#native.prepare(JSON.stringify(shape), operation, model));
-    const plan = { id, reader: properties ? rowReader(properties) : null };
+    const writes = !READS.has(operation);
+    const plan = { id, writes, reader: properties ? rowReader(properties) : null };
     if (this.#plans.size >= MAX_PLANS) this.#forgetOldest();
     this.#plans.set(key, plan);
     return plan;

@@ -132,7 +132,7 @@ export function runsOn(handle, inline) {
 }
 
 /** @param {any} outcome */
-function received(outcome) {
+export function received(outcome) {
   return cellsOf(unwrap(outcome));
 }
 

@@ -2,7 +2,7 @@
 //
 // Errors quote of a URL its scheme and the names of its parameters: the rest may hold a password.
 
-import { pem, splitUrl } from "../address.js";
+import { cleanUrl, pem, splitUrl } from "../address.js";
 import { FLAG, TEXT, checkOptions, whole } from "../checks.js";
 import { invalidInput } from "../errors.js";
 import { binding, unwrap } from "../native.js";
@@ -98,10 +98,8 @@ function readOptions(given) {
   if (typeof options !== "object" || options === null) {
     throw invalidInput('redisStorage takes a URL such as "redis://localhost:6379", or options');
   }
-  const { url, ...own } = /** @type {Record<string, any>} */ (options);
-  if (url !== undefined && typeof url !== "string") {
-    throw invalidInput("the option url of redisStorage must be a string");
-  }
+  const { url: asGiven, ...own } = /** @type {Record<string, any>} */ (options);
+  const url = cleanUrl(OWNER, asGiven);
   checkOptions(OWNER, own, { ...ADDRESS, ...SETTINGS, ...CLUSTER }, { also: ["url"] });
   const addresses = readAddresses(url, own);
   const cluster = own.cluster ?? own.nodes !== undefined;
@@ -171,7 +169,7 @@ function over(address, options) {
 
 /** @param {any} node */
 function parseNode(node) {
-  if (typeof node === "string") return parseUrl(node);
+  if (typeof node === "string") return parseUrl(cleanUrl(OWNER, node));
   checkOptions("a node of redisStorage", node, { host: TEXT, port: PORT });
   return node;
 }

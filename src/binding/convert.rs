@@ -14,6 +14,10 @@ use crate::value::{Value, is_safe_integer};
 /// The values of a call, from a JavaScript array.
 pub struct Values(pub Vec<Value>);
 
+/// The values of several calls; none where those of one cannot be stored, which says so when it runs
+/// by itself.
+pub struct ValuesOfEach(pub Option<Vec<Vec<Value>>>);
+
 /// The cells of a result, to a JavaScript array.
 pub struct Cells(pub Rows);
 
@@ -36,9 +40,44 @@ impl FromNapiValue for Values {
     }
 }
 
+impl TypeName for ValuesOfEach {
+    fn type_name() -> &'static str {
+        "Array"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::Object
+    }
+}
+
+impl ValidateNapiValue for ValuesOfEach {}
+
+impl FromNapiValue for ValuesOfEach {
+    unsafe fn from_napi_value(env: sys::napi_env, array: sys::napi_value) -> Result<Self> {
+        let one = |element| {
+            // SAFETY: the environment is live, and the element of the current handle scope.
+            unsafe { values(env, element) }
+        };
+        // SAFETY: napi passes a live environment and a value of the current call.
+        let each = unsafe { elements(env, array, one) };
+        Ok(Self(each.ok()))
+    }
+}
+
 /// # Safety
 /// `env` is live and `array` belongs to the current handle scope.
 unsafe fn values(env: sys::napi_env, array: sys::napi_value) -> Result<Vec<Value>> {
+    // SAFETY: as this function demands; the elements are of the same scope.
+    unsafe { elements(env, array, |element| value(env, element)) }
+}
+
+/// # Safety
+/// `env` is live and `array` belongs to the current handle scope, to which the elements will.
+unsafe fn elements<T>(
+    env: sys::napi_env,
+    array: sys::napi_value,
+    read: impl Fn(sys::napi_value) -> Result<T>,
+) -> Result<Vec<T>> {
     let mut length = 0;
     // SAFETY: as this function demands; `length` is written before it is read.
     check_status!(unsafe { sys::napi_get_array_length(env, array, &mut length) })?;
@@ -47,8 +86,7 @@ unsafe fn values(env: sys::napi_env, array: sys::napi_value) -> Result<Vec<Value
             let mut element = ptr::null_mut();
             // SAFETY: as above; `element` is written on success and used only then.
             check_status!(unsafe { sys::napi_get_element(env, array, index, &mut element) })?;
-            // SAFETY: `element` belongs to the current handle scope.
-            unsafe { value(env, element) }
+            read(element)
         })
         .collect()
 }

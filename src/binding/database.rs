@@ -12,13 +12,13 @@ use serde::de::DeserializeOwned;
 use super::alone::Alone;
 use super::backup::Backup;
 use super::bridge::Bridge;
-use super::convert::{Cells, Values};
+use super::convert::{Cells, Values, ValuesOfEach};
 use super::listener::Listener;
 use super::outcome::Outcome;
 use super::runtime;
 use super::transaction::Transaction;
 use crate::database::{self, PlanId};
-use crate::engine::Drained;
+use crate::engine::{Drained, sqlite};
 use crate::error::{Code, Error as CoreError};
 use crate::value::Value;
 
@@ -28,12 +28,23 @@ pub struct Database {
     bridge: Bridge,
 }
 
-/// Reads the options (as JSON); opens nothing yet.
+/// The name of the file that a URL of SQLite's means, without its folders.
+#[napi(ts_return_type = "any")]
+pub fn sqlite_file_name(url: String) -> Outcome<String> {
+    Outcome::of(|| sqlite::file_name(&url))
+}
+
+/// Reads the options (as JSON); opens nothing yet. Without the process's working directory no
+/// relative path can be used.
 #[napi]
-pub fn open_database(env: &Env, options: String, directory: String) -> Result<Outcome<Database>> {
+pub fn open_database(
+    env: &Env,
+    options: String,
+    directory: Option<String>,
+) -> Result<Outcome<Database>> {
     let bridge = Bridge::of(env)?;
     Ok(Outcome::of(|| {
-        let core = database::open(&options, Path::new(&directory))?;
+        let core = database::open(&options, directory.as_deref().map(Path::new))?;
         Ok(Database { core, bridge })
     }))
 }
@@ -69,6 +80,27 @@ impl Database {
         #[napi(ts_arg_type = "unknown[]")] values: Values,
     ) -> Outcome<Option<Cells>> {
         Outcome::of(|| Ok(self.core.run_now(plan, &values.0)?.map(Cells)))
+    }
+
+    /// Runs writes of several callers on this thread, which commit together; null where that could
+    /// have to wait, and then nothing was done. The result is a result for each.
+    #[napi(ts_return_type = "any")]
+    pub fn run_together_now(
+        &self,
+        plans: Vec<PlanId>,
+        #[napi(ts_arg_type = "unknown[][]")] values: ValuesOfEach,
+    ) -> Outcome<Option<Vec<Outcome<Cells>>>> {
+        Outcome::of(|| {
+            let Some(values) = values.0 else {
+                return Ok(None);
+            };
+            let calls: Vec<_> = plans.into_iter().zip(values).collect();
+            let results = self.core.run_together_now(&calls)?;
+            Ok(results.map(|results| {
+                let outcomes = results.into_iter().map(|result| Outcome(result.map(Cells)));
+                outcomes.collect()
+            }))
+        })
     }
 
     #[napi(ts_return_type = "Promise<any>")]

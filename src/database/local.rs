@@ -64,6 +64,23 @@ impl Database for Local {
         })
     }
 
+    fn run_together_now(
+        &self,
+        calls: &[(PlanId, Vec<Value>)],
+    ) -> Result<Option<Vec<Result<Rows>>>> {
+        let plans = calls.iter().map(|(plan, _)| self.plans.get(*plan));
+        let plans: Vec<_> = plans.collect::<Result<_>>()?;
+        let begun = Instant::now();
+        let values = calls.iter().map(|(_, values)| values.as_slice());
+        let writes = plans.iter().map(|watched| &*watched.plan).zip(values);
+        let results = self.engine.run_together_now(writes);
+        let took = begun.elapsed();
+        for (plan, result) in plans.iter().zip(results.iter().flatten()) {
+            self.watch.note(plan, took, Duration::ZERO, result);
+        }
+        Ok(results)
+    }
+
     fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows> {
         let (in_flight, plan) = (self.engine.gate().enter(), self.plans.get(plan));
         let (engine, watch, call) = (self.engine.clone(), self.watch.clone(), begin());

@@ -48,6 +48,15 @@ pub trait Database: Send + Sync {
     /// Runs on this thread if that cannot wait; `None` means it could, and `run` has to do it.
     fn run_now(&self, plan: PlanId, values: &[Value]) -> Result<Option<Rows>>;
 
+    /// As `run_now`, for writes of several callers, which are committed together; each has a result
+    /// of its own.
+    fn run_together_now(
+        &self,
+        _calls: &[(PlanId, Vec<Value>)],
+    ) -> Result<Option<Vec<Result<Rows>>>> {
+        Ok(None)
+    }
+
     fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows>;
 
     /// Takes nothing yet; the first write does.
@@ -120,8 +129,8 @@ enum Engine {
     Mysql(Config),
 }
 
-/// Opens nothing yet. `options` are JSON; relative paths start at `directory`.
-pub fn open(options: &str, directory: &Path) -> Result<Arc<dyn Database>> {
+/// Opens nothing yet. `options` are JSON; relative paths start at `directory`, where there is one.
+pub fn open(options: &str, directory: Option<&Path>) -> Result<Arc<dyn Database>> {
     let options: Options = serde_json::from_str(options).map_err(|error| {
         Error::new(Code::Internal, "the options could not be understood").with_cause(error)
     })?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::engine::mysql::MySql;
 use crate::engine::postgres::Postgres;
 use crate::engine::server::{Driver, Failure, Server};
-use crate::engine::sqlite::Location;
+use crate::engine::sqlite::{Location, in_words};
 use crate::error::{Code, Error, Result};
 
 /// Whoever has it works alone until it is let go of, or the process ends.
@@ -89,8 +89,9 @@ pub fn on_file(location: &Location) -> Result<Option<Box<dyn Alone>>> {
     let path = PathBuf::from(path);
     let failed = |error: std::io::Error| {
         let message = format!(
-            "the file {} could not be locked, which says who cleans up",
-            path.display()
+            "the file {}, which says who cleans up, could not be locked: {}",
+            path.display(),
+            in_words(&error)
         );
         Error::new(Code::StorageFailed, message).with_cause(error)
     };

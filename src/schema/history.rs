@@ -108,13 +108,20 @@ pub async fn read<S: Site>(site: &mut S, existing: &Existing) -> Result<Vec<Vers
         .table(TABLE)
         .sql(" ORDER BY ")
         .name("version");
-    let rows = site.fetch(&sql.finish().0, &[]).await.map_err(|error| {
-        let message = format!("the table {TABLE} is not one of this package's, and cannot be read");
-        Error::new(Code::SchemaMismatch, message)
-            .with_table(TABLE)
-            .with_cause(error.cause.clone().unwrap_or_else(|| error.message.clone()))
+    let fetched = site.fetch(&sql.finish().0, &[]).await;
+    let rows = fetched.map_err(|error| match error.code {
+        Code::SchemaMismatch | Code::InvalidInput | Code::Internal => somebody_elses(&error),
+        // It may be one: the file, the server or a lock is in the way.
+        _ => error.with_table_if_unknown(TABLE),
     })?;
     rows.into_iter().map(|row| version(&row)).collect()
+}
+
+fn somebody_elses(error: &Error) -> Error {
+    let message = format!("the table {TABLE} is not one of this package's, and cannot be read");
+    Error::new(Code::SchemaMismatch, message)
+        .with_table(TABLE)
+        .with_cause(error.cause.clone().unwrap_or_else(|| error.message.clone()))
 }
 
 fn version(row: &[Option<String>]) -> Result<Version> {
@@ -125,8 +132,12 @@ fn version(row: &[Option<String>]) -> Result<Version> {
             .trim()
     };
     let unreadable = || {
-        let message = format!("version {} in the table {TABLE} cannot be read", text(0));
-        Error::new(Code::SchemaMismatch, message).with_table(TABLE)
+        let message = format!(
+            "version {} in the table {TABLE} cannot be read: the row was changed by hand, or the \
+             database is damaged; restore it from a back-up",
+            text(0)
+        );
+        Error::new(Code::StorageFailed, message).with_table(TABLE)
     };
     let number = |at: usize| text(at).parse().map_err(|_| unreadable());
     let word = |at: usize| serde_json::Value::from(text(at));

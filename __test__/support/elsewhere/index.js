@@ -24,6 +24,22 @@ export function inProcess(task, data, nodeOptions = []) {
 }
 
 /**
+ * In a process that sees an empty file system of its own at `path`; Linux only.
+ *
+ * @param {string} options of mount for it, such as "size=1m"
+ * @param {string} path of a folder
+ * @param {Task} task
+ * @param {any} [data]
+ */
+export function inMount(options, path, task, data) {
+  const script = 'mount -t tmpfs -o "$0" tmpfs "$1" && shift && exec "$@"';
+  const execArgv = ["-rm", "sh", "-c", script, options, path, process.execPath];
+  const child = fork(main, { execPath: "unshare", execArgv, serialization: "advanced" });
+  child.send({ source: `${task}`, data });
+  return elsewhere(child, (message) => child.send(message), () => child.kill("SIGKILL"));
+}
+
+/**
  * @param {Task} task
  * @param {any} [data]
  */

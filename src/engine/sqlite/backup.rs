@@ -16,7 +16,8 @@ use rusqlite::backup::{Backup as Pages, StepResult};
 use tokio::sync::oneshot;
 
 use super::config::{Config, Location};
-use super::error::from_control;
+use super::error::{from_control, from_copying};
+use super::reason::in_words;
 use crate::engine::InFlight;
 use crate::error::{Code, Error, Result};
 
@@ -74,7 +75,7 @@ pub struct Target {
 impl Target {
     pub fn new(path: &Path, overwrite: bool, config: &Config) -> Result<Self> {
         let target = Self {
-            path: config.directory.join(path),
+            path: config.resolve(path)?,
             overwrite,
         };
         target.check(config)?;
@@ -240,16 +241,17 @@ fn pages(
     path: &Path,
     answers: &mut Answers,
 ) -> Result<Option<Progress>> {
-    let failed = |error: rusqlite::Error| {
-        from_control(&error, &format!("the backup to {}", target.path.display()))
-    };
+    let attempt = format!("the backup to {}", target.path.display());
     let source = source()?;
+    let of_source = |error| from_control(&error, &attempt, &source);
     create(path).map_err(|error| target.failed(error))?;
-    let mut copy = rusqlite::Connection::open(path).map_err(failed)?;
+    let mut copy = rusqlite::Connection::open(path).map_err(of_source)?;
     source
         .execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")
-        .map_err(failed)?;
+        .map_err(of_source)?;
     let progress = {
+        // Either of the two files may be what fails.
+        let failed = |error| from_copying(&error, &attempt);
         let pages = Pages::new(&source, &mut copy).map_err(failed)?;
         loop {
             let step = pages.step(STEP).map_err(failed)?;
@@ -272,17 +274,19 @@ fn pages(
         }
     };
     drop(source);
+    let of_copy = |error| from_control(&error, &attempt, &copy);
     // As one file, which is read without writing beside it.
     copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
-        .map_err(failed)?;
-    verify(&copy).map_err(failed)?.map_or(Ok(()), |found| {
+        .map_err(of_copy)?;
+    verify(&copy).map_err(of_copy)?.map_or(Ok(()), |found| {
         let message = format!(
             "the backup to {} is damaged, and so is the database: restore it from an older backup",
             target.path.display()
         );
         Err(Error::new(Code::StorageFailed, message).with_cause(found))
     })?;
-    copy.close().map_err(|(_, error)| failed(error))?;
+    copy.close()
+        .map_err(|(copy, error)| from_control(&error, &attempt, &copy))?;
     Ok(Some(progress))
 }
 
@@ -311,7 +315,10 @@ impl Target {
             ),
             _ => (
                 Code::StorageFailed,
-                format!("the backup to {name} cannot be written to the disk"),
+                format!(
+                    "the backup to {name} cannot be written: {}",
+                    in_words(&error)
+                ),
             ),
         };
         Error::new(code, message).with_cause(error)

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub location: Location,
-    /// Where relative paths start.
-    pub directory: PathBuf,
+    /// Where relative paths start; none where the process's working directory is gone.
+    directory: Option<PathBuf>,
     /// How long to wait for a lock that another process holds.
     pub busy_timeout: Duration,
     /// How long to wait for the turn to write within this process.
@@ -59,7 +59,7 @@ const CACHE_SIZES_KIB: RangeInclusive<u32> = 64..=i32::MAX as u32;
 impl Config {
     /// Reads `sqlite:path`, `sqlite://path`, `sqlite::memory:`, `file:path`, `file:///path` and
     /// `:memory:`. Relative paths start at `directory`. Percent escapes are decoded.
-    pub fn parse(options: Options, directory: &Path) -> Result<Self> {
+    pub fn parse(options: Options, directory: Option<&Path>) -> Result<Self> {
         let url = options.url.as_str();
         let rest = ["sqlite:", "file:"]
             .iter()
@@ -68,7 +68,7 @@ impl Config {
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut config = Self {
             location: location(path, directory)?,
-            directory: directory.to_owned(),
+            directory: directory.map(Path::to_owned),
             busy_timeout: BUSY_TIMEOUT,
             acquire_timeout: ACQUIRE_TIMEOUT,
             full_sync: false,
@@ -103,6 +103,11 @@ impl Config {
             Location::Memory => ":memory:".to_owned(),
             Location::File(path) => path.display().to_string(),
         }
+    }
+
+    /// A path as it is meant by whoever works in the directory.
+    pub fn resolve(&self, path: &Path) -> Result<PathBuf> {
+        resolve(path, self.directory.as_deref())
     }
 
     fn set_parameter(&mut self, name: &str, value: &str) -> Result<()> {
@@ -156,7 +161,36 @@ fn strip_scheme<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
         .then(|| &url[scheme.len()..])
 }
 
-fn location(path: &str, directory: &Path) -> Result<Location> {
+/// The name of the file that a URL means, without its folders.
+pub fn file_name(url: &str) -> Result<String> {
+    let options = Options {
+        url: url.to_owned(),
+        ..Options::default()
+    };
+    // Which folder it is in does not matter.
+    let config = Config::parse(options, Some(Path::new("")))?;
+    Ok(match &config.location {
+        Location::File(path) => path.file_name().map_or_else(
+            || path.display().to_string(),
+            |name| name.to_string_lossy().into_owned(),
+        ),
+        Location::Memory => config.name(),
+    })
+}
+
+fn resolve(path: &Path, directory: Option<&Path>) -> Result<PathBuf> {
+    match directory {
+        Some(directory) => Ok(directory.join(path)),
+        None if path.is_absolute() => Ok(path.to_owned()),
+        None => Err(Error::invalid_input(format!(
+            "\"{}\" is a relative path, and the working directory of this process does not exist \
+             any more: start the process in a directory that stays, or give the whole path",
+            path.display()
+        ))),
+    }
+}
+
+fn location(path: &str, directory: Option<&Path>) -> Result<Location> {
     if path == ":memory:" || path == "//:memory:" {
         return Ok(Location::Memory);
     }
@@ -167,7 +201,13 @@ fn location(path: &str, directory: &Path) -> Result<Location> {
              database that lives as long as the process",
         ));
     }
-    Ok(Location::File(directory.join(percent_decode(path)?)))
+    let path = percent_decode(path)?;
+    if path.contains('\0') {
+        return Err(Error::invalid_input(
+            "the path in the SQLite URL contains a NUL character, which no file's name has",
+        ));
+    }
+    resolve(Path::new(&path), directory).map(Location::File)
 }
 
 /// `file:///C:/auth.db` means `C:/auth.db` where there are drives.
@@ -208,7 +248,7 @@ mod tests {
             url: url.to_owned(),
             ..Options::default()
         };
-        Config::parse(options, Path::new("/app"))
+        Config::parse(options, Some(Path::new("/app")))
     }
 
     fn file(url: &str) -> PathBuf {
@@ -234,6 +274,34 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_named_as_people_read_it() {
+        for (url, name) in [
+            ("sqlite:./auth.db?busy_timeout=5", "auth.db"),
+            ("sqlite:///var/lib/my%20users%3F.db", "my users?.db"),
+            ("file:folder/a%2Fb.db", "b.db"),
+            ("sqlite::memory:", ":memory:"),
+        ] {
+            assert_eq!(file_name(url).unwrap(), name, "{url}");
+        }
+    }
+
+    #[test]
+    fn only_a_relative_path_needs_the_working_directory() {
+        let without = |url: &str| {
+            let options = Options {
+                url: url.to_owned(),
+                ..Options::default()
+            };
+            Config::parse(options, None)
+        };
+        let absolute = if cfg!(windows) { "C:/a.db" } else { "/a.db" };
+        assert!(without(&format!("sqlite:{absolute}")).is_ok());
+        assert!(without("sqlite::memory:").is_ok());
+        let error = without("sqlite:./a.db").unwrap_err();
+        assert!(error.message.contains("working directory"), "{error}");
+    }
+
+    #[test]
     fn memory_is_recognised() {
         for url in [
             "sqlite::memory:",
@@ -256,7 +324,7 @@ mod tests {
             synchronous: Some(Synchronous::Normal),
             ..Options::default()
         };
-        let config = Config::parse(options, Path::new("/")).unwrap();
+        let config = Config::parse(options, Some(Path::new("/"))).unwrap();
         assert_eq!(config.busy_timeout, Duration::from_millis(20));
         assert!(!config.full_sync);
     }
@@ -272,7 +340,7 @@ mod tests {
                 cache_size_kib: Some(kib),
                 ..Options::default()
             };
-            Config::parse(options, Path::new("/"))
+            Config::parse(options, Some(Path::new("/")))
         };
         assert_eq!(given(2_048).unwrap().cache_size_kib, 2_048);
         assert!(given(63).is_err());
@@ -294,6 +362,7 @@ mod tests {
             "sqlite:a.db?mode=ro",
             "sqlite:a%2.db",
             "sqlite:a%ff.db",
+            "sqlite:a%00.db",
         ] {
             assert!(parse(url).is_err(), "{url}");
         }

@@ -55,6 +55,16 @@ pub enum Ran {
     WouldWait,
 }
 
+/// What running several writes in one transaction came to.
+pub enum RanTogether {
+    /// They are committed, but for those that failed by themselves.
+    Committed(Vec<Result<Rows>>),
+    WouldWait,
+    /// Nothing of them is there: one of them ended the transaction, or it could not be committed.
+    /// Each has to run by itself, so that none fails for another.
+    Apart,
+}
+
 /// Checks left before the running statement is interrupted.
 struct Budget(AtomicU32);
 
@@ -77,29 +87,10 @@ impl Budget {
 impl Connection {
     /// Its statements stop when `interrupted` is set.
     pub fn open(config: &Config, log: &Arc<Log>, interrupted: &Arc<AtomicBool>) -> Result<Self> {
-        Self::open_raw(config, log, interrupted.clone())
-            .map_err(|error| error::from_open(&error, config))
-    }
-
-    fn open_raw(
-        config: &Config,
-        log: &Arc<Log>,
-        interrupted: Arc<AtomicBool>,
-    ) -> rusqlite::Result<Self> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let raw = match &config.location {
-            Location::Memory => rusqlite::Connection::open_in_memory_with_flags(flags)?,
-            Location::File(path) => rusqlite::Connection::open_with_flags(path, flags)?,
-        };
-        raw.busy_timeout(config.busy_timeout)?;
-        set_up(&raw, config)?;
-
+        let raw = open_raw(config).map_err(|error| error::from_open(&error, config, None))?;
         let budget = Arc::new(Budget(AtomicU32::new(Budget::UNLIMITED)));
-        let spending = budget.clone();
-        let stops = move || spending.spend() || interrupted.load(Ordering::Relaxed);
-        raw.progress_handler(STEPS_PER_CHECK as i32, Some(stops))?;
+        prepare(&raw, config, &budget, interrupted)
+            .map_err(|error| error::from_open(&error, config, Some(&raw)))?;
         let log = log.watch(&raw);
         Ok(Self {
             raw,
@@ -120,7 +111,7 @@ impl Connection {
             raw.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
             Ok(raw)
         };
-        open().map_err(|error| error::from_open(&error, config))
+        open().map_err(|error| error::from_open(&error, config, None))
     }
 
     /// A copy in memory.
@@ -131,7 +122,7 @@ impl Connection {
             Backup::new(&self.raw, &mut copy)?.step(-1)?;
             Ok(copy)
         };
-        copied().map_err(|error| error::from_control(&error, "a backup"))
+        copied().map_err(|error| error::from_control(&error, "a backup", &self.raw))
     }
 
     /// Runs where it may not wait. Whoever calls it sees how long that takes, and so whether the
@@ -147,7 +138,7 @@ impl Connection {
         match self.execute(statement, values) {
             Ok(rows) => Ok(Ran::Rows(rows)),
             Err(Failure::Sqlite(error)) if error::would_wait(&error) => Ok(Ran::WouldWait),
-            Err(failure) => Err(failure.explain(statement)),
+            Err(failure) => Err(failure.explain(statement, &self.raw)),
         }
     }
 
@@ -157,11 +148,61 @@ impl Connection {
         let started = Instant::now();
         let rows = self
             .execute(statement, values)
-            .map_err(|failure| failure.explain(statement))?;
+            .map_err(|failure| failure.explain(statement, &self.raw))?;
         if started.elapsed() < WIDE / 2 {
             statement.set_wide(false);
         }
         Ok(rows)
+    }
+
+    /// Runs writes in one transaction. SQLite undoes what a failed statement did and nothing else, so
+    /// none needs a savepoint of its own. With little patience, all of them together may take as long
+    /// as one.
+    pub fn run_together<'w>(
+        &mut self,
+        writes: impl ExactSizeIterator<Item = (&'w Statement, &'w [Value])>,
+        patience: Patience,
+    ) -> Result<RanTogether> {
+        self.be(patience)?;
+        let ran = self.in_one_commit(writes);
+        if self.in_transaction() {
+            self.control("ROLLBACK", "roll back", Patience::ForWork)?;
+        }
+        match ran {
+            Ok(results) => Ok(RanTogether::Committed(results)),
+            Err(error) if error::would_wait(&error) && patience != Patience::ForLocks => {
+                Ok(RanTogether::WouldWait)
+            }
+            Err(error) if error::is_locked(&error) => {
+                Err(error::from_control(&error, "a write", &self.raw))
+            }
+            Err(_) => Ok(RanTogether::Apart),
+        }
+    }
+
+    fn in_one_commit<'w>(
+        &self,
+        writes: impl ExactSizeIterator<Item = (&'w Statement, &'w [Value])>,
+    ) -> rusqlite::Result<Vec<Result<Rows>>> {
+        let control = |sql| self.raw.prepare_cached(sql)?.execute([]);
+        control("BEGIN IMMEDIATE")?;
+        let mut results = Vec::with_capacity(writes.len());
+        for (statement, values) in writes {
+            let result = self.execute(statement, values);
+            if let Err(Failure::Sqlite(error)) = result {
+                if error::is_interrupted(&error) {
+                    statement.set_wide(true);
+                }
+                if self.raw.is_autocommit() || !error::is_of_the_statement(&error) {
+                    return Err(error);
+                }
+                results.push(Err(error::from_sqlite(error, statement, &self.raw)));
+            } else {
+                results.push(result.map_err(|failure| failure.explain(statement, &self.raw)));
+            }
+        }
+        control("COMMIT")?;
+        Ok(results)
     }
 
     /// Runs a statement without values or rows; `false` means it would have to wait.
@@ -174,7 +215,7 @@ impl Connection {
         {
             Ok(_) => Ok(true),
             Err(error) if patience != Patience::ForLocks && error::would_wait(&error) => Ok(false),
-            Err(error) => Err(error::from_control(&error, attempt)),
+            Err(error) => Err(error::from_control(&error, attempt, &self.raw)),
         }
     }
 
@@ -213,7 +254,7 @@ impl Connection {
     /// Runs one statement as it is: the names of its columns, and the cells of its rows.
     pub fn query(&mut self, sql: &str, values: &[Value]) -> Result<(Vec<String>, Rows)> {
         self.be(Patience::ForLocks)?;
-        let failed = |error| error::from_control(&error, "a statement");
+        let failed = |error| error::from_control(&error, "a statement", &self.raw);
         let mut prepared = self.raw.prepare(sql).map_err(failed)?;
         let columns: Vec<String> = prepared
             .column_names()
@@ -262,7 +303,7 @@ impl Connection {
             };
             self.raw
                 .busy_timeout(timeout)
-                .map_err(|error| error::from_control(&error, "set the busy timeout"))?;
+                .map_err(|error| error::from_control(&error, "set the busy timeout", &self.raw))?;
         }
         self.patience = patience;
         Ok(())
@@ -272,7 +313,7 @@ impl Connection {
     /// commits unseen, and with it a late error is lost.
     fn execute(&self, statement: &Statement, values: &[Value]) -> Result<Rows, Failure> {
         let mut prepared = self.raw.prepare_cached(&statement.sql)?;
-        encode::bind(&mut prepared, statement, values)?;
+        encode::bind(&mut prepared, statement, values, &self.raw)?;
         if statement.keep == Keep::Changes {
             let changes = prepared.raw_execute()?;
             return Ok(vec![Value::Integer(changes as i64)]);
@@ -307,9 +348,13 @@ enum Failure {
 }
 
 impl Failure {
-    fn explain(self, statement: &Statement) -> crate::error::Error {
+    fn explain(
+        self,
+        statement: &Statement,
+        connection: &rusqlite::Connection,
+    ) -> crate::error::Error {
         match self {
-            Self::Sqlite(error) => error::from_sqlite(error, statement),
+            Self::Sqlite(error) => error::from_sqlite(error, statement, connection),
             Self::Told(error) => error,
         }
     }
@@ -325,6 +370,29 @@ impl From<crate::error::Error> for Failure {
     fn from(error: crate::error::Error) -> Self {
         Self::Told(error)
     }
+}
+
+fn open_raw(config: &Config) -> rusqlite::Result<rusqlite::Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    match &config.location {
+        Location::Memory => rusqlite::Connection::open_in_memory_with_flags(flags),
+        Location::File(path) => rusqlite::Connection::open_with_flags(path, flags),
+    }
+}
+
+fn prepare(
+    raw: &rusqlite::Connection,
+    config: &Config,
+    budget: &Arc<Budget>,
+    interrupted: &Arc<AtomicBool>,
+) -> rusqlite::Result<()> {
+    raw.busy_timeout(config.busy_timeout)?;
+    set_up(raw, config)?;
+    let (budget, interrupted) = (budget.clone(), interrupted.clone());
+    let stops = move || budget.spend() || interrupted.load(Ordering::Relaxed);
+    raw.progress_handler(STEPS_PER_CHECK as i32, Some(stops))
 }
 
 fn set_up(raw: &rusqlite::Connection, config: &Config) -> rusqlite::Result<()> {

@@ -16,6 +16,7 @@ pub fn bind(
     prepared: &mut rusqlite::Statement,
     statement: &Statement,
     values: &[Value],
+    connection: &rusqlite::Connection,
 ) -> Result<()> {
     statement.check_values(values)?;
     for (index, parameter) in statement.parameters.iter().enumerate() {
@@ -23,7 +24,7 @@ pub fn bind(
             .map_err(|error| error.with_table(&statement.table))?;
         prepared
             .raw_bind_parameter(index + 1, encoded)
-            .map_err(|error| super::error::from_sqlite(error, statement))?;
+            .map_err(|error| super::error::from_sqlite(error, statement, connection))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::checkpoint::Log;
 use super::config::{Config, Location};
-use super::connection::{Connection, Patience, Ran};
+use super::connection::{Connection, Patience, Ran, RanTogether};
 use super::off_thread;
 use super::turn::{Permit, Turn};
 use super::waiting::Waiting;
@@ -73,27 +73,57 @@ impl Lanes {
         statement: &Statement,
         values: &[Value],
     ) -> Option<Result<Rows>> {
-        let writes = statement.access == Access::Write;
-        // A full sync waits for the disk, and so does moving the log.
-        if writes && (self.config.full_sync || self.log_is_in_the_way()) {
-            return None;
+        if statement.access == Access::Write {
+            return self.write_now(statement.operation, |connection| {
+                match connection.run_now(statement, values, Patience::None) {
+                    Ok(Ran::Rows(rows)) => Some(Ok(rows)),
+                    Ok(Ran::WouldWait) => None,
+                    Err(error) => Some(Err(error)),
+                }
+            });
         }
-        let _permit = if writes || self.config.is_memory() {
-            Some(self.turn.take_now(statement.operation)?)
-        } else {
-            None
+        let _permit = match self.config.is_memory() {
+            true => Some(self.turn.take_now(statement.operation)?),
+            false => None,
         };
         let mut lane = self.main.try_lock()?;
         let connection = lane.as_mut()?;
-        let result = connection.run_now(statement, values, Patience::None);
-        if writes {
-            self.checkpoint_if_due();
-        }
-        match result {
+        match connection.run_now(statement, values, Patience::None) {
             Ok(Ran::Rows(rows)) => Some(Ok(rows)),
             Ok(Ran::WouldWait) => None,
             Err(error) => Some(Err(error)),
         }
+    }
+
+    /// Runs writes in one transaction on this thread, if that cannot wait.
+    pub fn run_together_now<'w>(
+        self: &Arc<Self>,
+        writes: impl ExactSizeIterator<Item = (&'w Statement, &'w [Value])>,
+    ) -> Option<Vec<Result<Rows>>> {
+        self.write_now("writes of several callers", |connection| {
+            match connection.run_together(writes, Patience::None) {
+                Ok(RanTogether::Committed(results)) => Some(results),
+                // It fails again where it may wait, and is told there.
+                Ok(RanTogether::WouldWait | RanTogether::Apart) | Err(_) => None,
+            }
+        })
+    }
+
+    /// Does `work` in a turn on this thread, if there is nothing to wait for.
+    fn write_now<T>(
+        self: &Arc<Self>,
+        what: &'static str,
+        work: impl FnOnce(&mut Connection) -> Option<T>,
+    ) -> Option<T> {
+        // A full sync waits for the disk, and so does moving the log.
+        if self.config.full_sync || self.log_is_in_the_way() {
+            return None;
+        }
+        let _permit = self.turn.take_now(what)?;
+        let mut lane = self.main.try_lock()?;
+        let done = work(lane.as_mut()?);
+        self.checkpoint_if_due();
+        done
     }
 
     pub async fn read(

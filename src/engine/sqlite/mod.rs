@@ -23,6 +23,7 @@ mod error;
 mod fold;
 mod lanes;
 mod locks;
+mod reason;
 mod transaction;
 mod turn;
 mod waiting;
@@ -35,10 +36,11 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 pub use backup::Backup;
-pub use config::{Config, Location, Options};
+pub use config::{Config, Location, Options, file_name};
 pub use connection::{Connection, WIDE};
 pub use error::from_control;
 pub use fold::FOLD;
+pub use reason::in_words;
 pub use transaction::Transaction;
 
 use self::lanes::Lanes;
@@ -76,6 +78,18 @@ impl Sqlite {
             return None;
         }
         self.open_lanes()?.run_now(statement, values)
+    }
+
+    /// Runs writes of several callers in one transaction on this thread, if that cannot wait; `None`
+    /// means that nothing was done, and `run` has to do each.
+    pub fn run_together_now<'w>(
+        &self,
+        writes: impl ExactSizeIterator<Item = (&'w Statement, &'w [Value])> + Clone,
+    ) -> Option<Vec<Result<Rows>>> {
+        if self.gate.check_open().is_err() || writes.clone().any(|(write, _)| write.is_wide()) {
+            return None;
+        }
+        self.open_lanes()?.run_together_now(writes)
     }
 
     /// Runs off this thread, waiting where it must.

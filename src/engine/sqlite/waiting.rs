@@ -1,5 +1,7 @@
-//! Writes that had to wait. Whoever gets the turn runs many of them, in the order they came: a
-//! turn of its own for each would cost every one a thread's wake-up, several times the write.
+//! Writes that had to wait. Whoever gets the turn runs many of them, in the order they came and in
+//! one transaction: a turn of its own for each would cost every one a thread's wake-up, and a
+//! transaction of its own several writes to the log and, with `synchronous: "full"`, a sync. Each is
+//! answered after the commit, and where that fails, runs by itself.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::connection::Connection;
+use super::connection::{Connection, Patience, RanTogether};
 use super::ended_unexpectedly;
 use crate::engine::{Call, Rows, Statement};
 use crate::error::{Error, Result};
@@ -85,14 +87,38 @@ impl Waiting {
 
     /// Runs as many as one turn may.
     pub fn run_some(&self, connection: &mut Connection) {
-        for _ in 0..PER_TURN {
-            // Taken out of the lock: others add to the line meanwhile.
-            let Some(write) = self.next() else { return };
-            write.call.stops_waiting();
-            let result = connection.run(&write.statement, &write.values);
-            // An isolate that went away does not wait for it any more.
-            let _ = write.answer.send(result);
+        let mut left = PER_TURN;
+        while left > 0 {
+            let writes = self.next_together(left);
+            if writes.is_empty() {
+                return;
+            }
+            left -= writes.len();
+            run(writes, connection);
         }
+    }
+
+    /// The next writes that may run in one transaction, in their order. Taken out of the lock:
+    /// others add to the line meanwhile.
+    fn next_together(&self, most: usize) -> Vec<Write> {
+        let mut queue = self.0.lock();
+        let mut writes = Vec::new();
+        while writes.len() < most {
+            match queue.writes.front() {
+                // Those before it would wait for it, too.
+                Some(write) if takes_long(&write.statement) && !writes.is_empty() => break,
+                Some(_) => {}
+                None => break,
+            }
+            let claimed = queue.writes.pop_front().filter(|write| write.claim.take());
+            let Some(write) = claimed else { continue };
+            let alone = takes_long(&write.statement);
+            writes.push(write);
+            if alone {
+                break;
+            }
+        }
+        writes
     }
 
     /// How many wait.
@@ -103,7 +129,7 @@ impl Waiting {
     /// Answers everybody with the reason why nothing can be run.
     pub fn fail_all(&self, error: &Error) {
         while let Some(write) = self.next() {
-            let _ = write.answer.send(Err(error.clone()));
+            write.answer(Err(error.clone()));
         }
     }
 
@@ -114,6 +140,47 @@ impl Waiting {
                 return Some(write);
             }
         }
+    }
+}
+
+fn takes_long(statement: &Statement) -> bool {
+    statement.is_wide() || statement.gives_way()
+}
+
+fn run(writes: Vec<Write>, connection: &mut Connection) {
+    for write in &writes {
+        write.call.stops_waiting();
+    }
+    if writes.len() > 1 {
+        let together = writes.iter();
+        let together = together.map(|write| (&*write.statement, &*write.values));
+        match connection.run_together(together, Patience::ForLocks) {
+            Ok(RanTogether::Committed(results)) => {
+                for (write, result) in writes.into_iter().zip(results) {
+                    write.answer(result);
+                }
+                return;
+            }
+            // Each would wait as long for the lock.
+            Err(error) => {
+                for write in writes {
+                    write.answer(Err(error.clone()));
+                }
+                return;
+            }
+            Ok(RanTogether::WouldWait | RanTogether::Apart) => {}
+        }
+    }
+    for write in writes {
+        let result = connection.run(&write.statement, &write.values);
+        write.answer(result);
+    }
+}
+
+impl Write {
+    /// An isolate that went away does not wait for it any more.
+    fn answer(self, result: Result<Rows>) {
+        let _ = self.answer.send(result);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{IndexUse, Survey, Surveyed, TableSize, number};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::schema::Site;
 use crate::schema::sqlite::Inside;
 use crate::sql::{self, Builder, Dialect};
@@ -17,13 +17,15 @@ impl Surveyed for Inside<'_> {
             FROM pragma_page_count(), pragma_page_size()";
         const PAGES: &str = "SELECT lower(name), pgsize FROM dbstat WHERE aggregate = TRUE";
         let about = self.fetch(ABOUT, &[]).await?.pop().unwrap_or_default();
-        let pages = self.fetch(PAGES, &[]).await;
-        let told = match &pages {
-            Ok(_) => Ok(()),
-            Err(_) => Err("this SQLite was built without dbstat".to_owned()),
+        let (pages, told) = match self.fetch(PAGES, &[]).await {
+            Ok(pages) => (pages, Ok(())),
+            Err(error) if error.code == Code::SchemaMismatch => {
+                let why = "this SQLite was built without dbstat".to_owned();
+                (Vec::new(), Err(why))
+            }
+            Err(error) => return Err(error),
         };
         let pages: HashMap<String, i64> = pages
-            .unwrap_or_default()
             .into_iter()
             .filter_map(|row| Some((row.first()?.clone()?, number(row.get(1)?.as_ref()))))
             .collect();

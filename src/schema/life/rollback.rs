@@ -218,6 +218,7 @@ async fn count_if_there<S: Site>(
 ) -> Result<Option<i64>> {
     match count(site, query).await {
         Ok(rows) => Ok(Some(rows)),
+        Err(error) if error.code != Code::SchemaMismatch => Err(error),
         Err(_) if version.unfinished.is_some() => Ok(None),
         Err(error) => {
             let message = format!("the rows of {} cannot be counted", bare(table));

@@ -152,7 +152,12 @@ pub fn explained(cannot: &str, error: &Error, before: &[&str], done: &str) -> Er
         format!("{steps} had been {done} before; run it again and it goes on")
     };
     let cause = error.cause.clone().unwrap_or_else(|| error.message.clone());
-    let mut explained = Error::new(code, format!("cannot {cannot}; {rest}")).with_cause(cause);
+    // What is to be done about it does not depend on the statement.
+    let why = match (code, error.message.split_once(" failed: ")) {
+        (Code::StorageFailed | Code::ReadOnly, Some((_, why))) => format!(": {why}"),
+        _ => String::new(),
+    };
+    let mut explained = Error::new(code, format!("cannot {cannot}{why}; {rest}")).with_cause(cause);
     explained.retryable = error.retryable;
     explained.sql_state.clone_from(&error.sql_state);
     explained

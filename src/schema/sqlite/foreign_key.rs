@@ -6,7 +6,7 @@
 
 use rusqlite::params;
 
-use crate::engine::sqlite::Connection;
+use crate::engine::sqlite::{Connection, from_control};
 use crate::error::{Code, Error, Result};
 
 /// What a remark asks for: `... ALTER TABLE "table" ADD FOREIGN KEY ("column") REFERENCES ...`
@@ -31,18 +31,27 @@ pub fn change(connection: &Connection, remark: &str) -> Result<()> {
         Error::new(Code::SchemaMismatch, message)
     };
     let unusual = "the table's definition has an unusual form";
+    let explained = |why: &str, error: rusqlite::Error| {
+        let attempt = format!("changing how table \"{}\" is built", asked.table);
+        let explained = from_control(&error, &attempt, connection.raw());
+        match explained.code {
+            // It is the definition that SQLite refuses.
+            Code::Internal | Code::SchemaMismatch => failed(format!("{why}: {error}")),
+            _ => explained.with_table(&asked.table),
+        }
+    };
     match redefine(connection.raw(), &asked) {
         Ok(true) => {}
         Ok(false) => return Err(failed(unusual.to_owned())),
         Err(error) => {
-            let why = format!("the table's definition cannot be written: {error}");
-            return Err(failed(why));
+            let why = "the table's definition cannot be written";
+            return Err(explained(why, error));
         }
     }
     match refers(connection.raw(), &asked) {
         Ok(refers) if refers == asked.adds => Ok(()),
         Ok(_) => Err(failed(unusual.to_owned())),
-        Err(error) => Err(failed(format!("{unusual}: {error}"))),
+        Err(error) => Err(explained(unusual, error)),
     }
 }
 

@@ -2,18 +2,16 @@
 
 use rusqlite::params;
 
-use crate::engine::sqlite::Connection;
-use crate::error::{Code, Error, Result};
+use crate::engine::sqlite::{Connection, from_control};
+use crate::error::Result;
 use crate::schema::existing::{
     Existing, ExistingColumn, ExistingForeignKey, ExistingIndex, ExistingTable,
 };
 
 pub fn read(connection: &Connection, tables: &[&str]) -> Result<Existing> {
     let failed = |name: &str, error| {
-        let message = format!("cannot read how table \"{name}\" is built");
-        Error::new(Code::StorageFailed, message)
-            .with_table(name)
-            .with_cause(error)
+        let attempt = format!("reading how table \"{name}\" is built");
+        from_control(&error, &attempt, connection.raw()).with_table(name)
     };
     let mut existing = Existing::default();
     for name in tables.iter().copied() {

@@ -18,6 +18,9 @@ use crate::sql::{self, Builder, Dialect};
 
 const DIALECT: sql::Sqlite = sql::Sqlite;
 
+/// What its statements are for.
+const ATTEMPT: &str = "reading or changing the schema";
+
 /// Does what is asked for, and answers as JSON.
 pub fn answer(connection: &mut Connection, request: &Request) -> Result<String> {
     at_once(life::answer(&mut Inside(connection), request))
@@ -57,11 +60,11 @@ impl Site for Inside<'_> {
             return foreign_key::change(self.0, remark);
         }
         let done = self.0.raw().execute_batch(statement);
-        done.map_err(|error| from_control(&error, "it"))
+        done.map_err(|error| from_control(&error, ATTEMPT, self.0.raw()))
     }
 
     async fn fetch(&mut self, sql: &str, values: &[&str]) -> Result<Vec<Texts>> {
-        let failed = |error| from_control(&error, "it");
+        let failed = |error| from_control(&error, ATTEMPT, self.0.raw());
         let mut statement = self.0.raw().prepare(sql).map_err(failed)?;
         let columns = statement.column_count();
         let rows = statement.query_map(params_from_iter(values), |row| {

@@ -1,7 +1,9 @@
 //! The system calls that SQLite makes through here.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io::Result;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::{LazyLock, Once};
 
 use parking_lot::RwLock;
@@ -35,6 +37,15 @@ pub fn install() {
             replace(c"fcntl", better_auth_native_variadic_fcntl(fcntl));
         }
     });
+}
+
+/// Whether opening that file was refused because somebody else in this process has it open.
+pub fn is_refused(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
+        return false;
+    };
+    let file = system::file_at(&path, 0).ok().flatten();
+    file.is_some_and(|file| DESCRIPTORS.read().is_refused(file))
 }
 
 /// # Safety
@@ -84,7 +95,9 @@ unsafe extern "C" fn close(descriptor: c_int) -> c_int {
 
 unsafe extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: *mut c_void) -> c_int {
     let is_lock = matches!(command, libc::F_SETLK | libc::F_SETLKW | libc::F_GETLK);
-    let route = is_lock.then(|| DESCRIPTORS.read().route(descriptor)).flatten();
+    let route = is_lock
+        .then(|| DESCRIPTORS.read().route(descriptor))
+        .flatten();
     let result = match route {
         Some(route) if route.locks == Locks::OfDescription => {
             // SAFETY: these commands take a `flock`, which is SQLite's for the length of the call.

@@ -170,7 +170,7 @@ impl Descriptors {
     }
 
     /// Whether nothing would keep SQLite from overwriting what somebody else in this process writes.
-    fn is_refused(&self, id: FileId) -> bool {
+    pub fn is_refused(&self, id: FileId) -> bool {
         let file = self.files.get(&id);
         file.is_some_and(|file| file.locks == Locks::OfProcess) && self.is_open_elsewhere(id)
     }
@@ -186,7 +186,11 @@ impl File {
     fn writes(&self) -> bool {
         let through = self.open.iter().find(|open| open.number == self.through);
         through
-            .or_else(|| self.parked.iter().find(|parked| parked.number == self.through))
+            .or_else(|| {
+                self.parked
+                    .iter()
+                    .find(|parked| parked.number == self.through)
+            })
             .is_some_and(|descriptor| descriptor.writes)
     }
 
@@ -213,4 +217,64 @@ fn lock_against_all(descriptor: c_int) -> Result<bool> {
         system::unlock_whole(descriptor)?;
     }
     Ok(locked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsRawFd, IntoRawFd};
+
+    use super::*;
+
+    /// A file of a system without locks of descriptions, which SQLite has open.
+    fn on_an_older_system(file: std::fs::File) -> (Descriptors, FileId, c_int) {
+        let number = file.into_raw_fd();
+        let id = system::file_of(number).unwrap().unwrap();
+        let mut descriptors = Descriptors::default();
+        let file = File {
+            locks: Locks::OfProcess,
+            through: number,
+            open: Vec::new(),
+            parked: Vec::new(),
+        };
+        descriptors.files.insert(id, file);
+        (descriptors, id, number)
+    }
+
+    #[test]
+    fn without_such_locks_a_file_that_is_open_elsewhere_is_refused_and_not_closed() {
+        let path = std::env::temp_dir().join(format!("refused-{}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        let open = || std::fs::File::open(&path).unwrap();
+        let (mut descriptors, id, number) = on_an_older_system(open());
+        descriptors.add(id, number, true).unwrap();
+        let theirs = open();
+        let refused = descriptors.take_parked(id, true).unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(libc::EBUSY));
+        descriptors.close(number).unwrap();
+        assert!(
+            system::file_of(number).is_ok(),
+            "it was closed beside {}",
+            theirs.as_raw_fd()
+        );
+        drop(theirs);
+        descriptors.close_idle();
+        assert!(system::file_of(number).is_err());
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_open_to_be_read_is_not_opened_to_be_written() {
+        let path = std::env::temp_dir().join(format!("read-only-{}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        let number = std::fs::File::open(&path).unwrap().into_raw_fd();
+        let id = system::file_of(number).unwrap().unwrap();
+        let mut descriptors = Descriptors::default();
+        descriptors.add(id, number, false).unwrap();
+        let refused = descriptors.take_parked(id, true).unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(libc::EACCES));
+        assert_eq!(descriptors.take_parked(id, false).unwrap(), None);
+        descriptors.close(number).unwrap();
+        assert!(system::file_of(number).is_err());
+        std::fs::remove_file(&path).unwrap();
+    }
 }

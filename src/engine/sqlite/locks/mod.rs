@@ -25,10 +25,17 @@ mod calls;
 mod descriptors;
 #[cfg(unix)]
 mod system;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 
 #[cfg(unix)]
-pub use calls::install;
+pub use calls::{install, is_refused};
 
 /// Locks belong to a handle.
 #[cfg(not(unix))]
 pub fn install() {}
+
+#[cfg(not(unix))]
+pub fn is_refused(_path: &std::path::Path) -> bool {
+    false
+}

@@ -1,0 +1,77 @@
+// Writes that are asked for at the same time commit together: a commit costs several writes to the
+// log, and most of what a small write takes.
+
+import { received, runsOn } from "./transactions.js";
+
+/**
+ * @typedef {import("../../binding.js").Database} Database
+ * @typedef {import("./operations.js").Run} Run
+ *
+ * @typedef {object} Write
+ * @property {number} plan
+ * @property {unknown[]} values
+ * @property {(outcome: any) => void} settle takes its outcome, or a promise of it
+ */
+
+/** Writes that run on the event loop's thread before it gets to something else. */
+const MOST = 64;
+
+/** The writes to a database that runs inline. */
+export class WriteBatch {
+  #database;
+  #read;
+  /** @type {Write[]} */
+  #waiting = [];
+
+  /** @param {Database} database */
+  constructor(database) {
+    this.#database = database;
+    this.#read = runsOn(database, true);
+  }
+
+  /**
+   * A write waits for no companion: it runs when the code that asked for it lets go of the thread,
+   * with those that were asked for until then.
+   *
+   * @type {Run}
+   */
+  run = (plan, values) => {
+    if (!plan.writes) return this.#read(plan, values);
+    const outcome = new Promise((settle) => {
+      this.#waiting.push({ plan: plan.id, values, settle });
+    });
+    if (this.#waiting.length === 1) queueMicrotask(() => this.#serve());
+    return outcome.then(received);
+  };
+
+  /** Begins all that waits. */
+  flush() {
+    while (this.#waiting.length > 0) this.#runSome();
+  }
+
+  #serve() {
+    this.#runSome();
+    // Others have their turn on the event loop in between.
+    if (this.#waiting.length > 0) setImmediate(() => this.#serve());
+  }
+
+  #runSome() {
+    const writes = this.#waiting.splice(0, MOST);
+    if (writes.length > 1 && this.#commitTogether(writes)) return;
+    for (const write of writes) write.settle(this.#runAlone(write));
+  }
+
+  /** @param {Write[]} writes `false`: nothing was done. */
+  #commitTogether(writes) {
+    const plans = writes.map(({ plan }) => plan);
+    const outcomes = this.#database.runTogetherNow(plans, writes.map(({ values }) => values));
+    if (!Array.isArray(outcomes)) return false;
+    writes.forEach(({ settle }, index) => settle(outcomes[index]));
+    return true;
+  }
+
+  /** @param {Write} write */
+  async #runAlone({ plan, values }) {
+    return this.#database.runNow(plan, values) ?? this.#database.run(plan, values);
+  }
+}
