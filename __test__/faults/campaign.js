@@ -112,7 +112,7 @@ export class Campaign {
     const findings = [
       ...ran.findings,
       ...inspect(path, scenario, ledger, created ?? 0, killed),
-      ...(fault ? answered(ledger, action, fault) : []),
+      ...(fault ? answered(scenario, ledger, action, fault) : []),
       ...(killed && !fault ? ["it was killed by somebody else"] : []),
     ];
     const what = fault ? `${action}, ${fault.operation} of the ${fault.file}` : "without a fault";
@@ -164,17 +164,20 @@ function inspect(path, scenario, ledger, created, killed) {
 /**
  * Whether the process was told what happened.
  *
+ * @param {Scenario} scenario
  * @param {(Entry | Filled)[]} ledger
  * @param {Action} action
  * @param {Fault} fault
  */
-function answered(ledger, action, { operation, file }) {
+function answered(scenario, ledger, action, { operation, file }) {
   const failures = outcomes(ledger).filter(({ outcome }) => outcome === "failed");
   const findings = [];
   const isCovered = HARMLESS_TO_WRITES.includes(action) && operation !== "sync";
   if (isCovered && failures.length > 0) findings.push(`"${failures[0].message}", which SQLite makes up for`);
-  // A check-point that fails is made up for by a later one.
-  const isTold = !KILLS.includes(action) && !isCovered && operation === "write" && file === "log";
+  // A check-point that fails is made up for by a later one, and what could not be committed together
+  // is committed apart.
+  const isTriedAgain = operation !== "write" || file !== "log" || scenario.steps.some(({ way }) => way === "at once");
+  const isTold = !KILLS.includes(action) && !isCovered && !isTriedAgain;
   if (isTold && failures.length === 0) findings.push("nobody was told");
   // That the disk is full, SQLite tells only of pages.
   const isFull = action.includes("ENOSPC") && operation === "write" && file !== "log's index";
