@@ -29,9 +29,9 @@ import type {
  * (`?host=/run/postgresql`) is a Unix socket.
  *
  * Percent escapes are decoded. Options may follow as URL parameters, which options override:
- * `busy_timeout`, `acquire_timeout` and `synchronous` for SQLite; for servers `sslmode`,
- * `sslrootcert`, `sslcert`, `sslkey` (or MySQL's `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`),
- * `ssl`, `host`, `port`, `user`, `password`, `dbname`, `socket`, `schema`, `application_name`,
+ * `busy_timeout`, `acquire_timeout`, `synchronous` and `cache_size_kib` for SQLite; for servers
+ * `sslmode`, `sslrootcert`, `sslcert`, `sslkey` (or MySQL's `ssl-mode`, `ssl-ca`, `ssl-cert`,
+ * `ssl-key`), `ssl`, `host`, `port`, `user`, `password`, `dbname`, `socket`, `schema`, `application_name`,
  * `prepare`, `pgbouncer`, `connect_timeout` (seconds, as libpq has it) and, in milliseconds,
  * `statement_timeout`, `acquire_timeout`, `idle_timeout`, `max_lifetime`, `connect_retry`;
  * `max_connections`, `min_connections`. An unknown parameter is an error.
@@ -307,6 +307,11 @@ export interface SQLiteOptions extends AdapterOptions {
    * loop. Default: `"normal"`.
    */
   synchronous?: "normal" | "full";
+  /**
+   * The page cache of each connection, in KiB, filled as needed; from 64. A transaction that changes
+   * more than fits into it writes to the log before it commits. Default: 16384 (16 MiB).
+   */
+  cacheSizeKiB?: number;
 }
 
 /** PostgreSQL, MySQL and MariaDB. Every time is in milliseconds, below 2^31. */

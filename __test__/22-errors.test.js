@@ -87,6 +87,7 @@ describe("nativeAdapter() refuses", () => {
     ["an unknown option", { url: "sqlite:a.db", password: SECRET }, /no option "password"/],
     ["an option of another type", { url: "sqlite:a.db", busyTimeoutMs: SECRET }, /busyTimeoutMs/],
     ["a negative time", { url: "sqlite:a.db", acquireTimeoutMs: -1 }, /acquireTimeoutMs/],
+    ["a page cache without room", { url: "sqlite:a.db", cacheSizeKiB: 63 }, /cacheSizeKiB.* a whole number from 64/],
     ["an option of another kind", { url: "sqlite:a.db", synchronous: SECRET }, /synchronous/],
   ];
   test.each(refused)("%s", async (_, urlOrOptions, message) => {

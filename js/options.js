@@ -36,6 +36,7 @@ const SQLITE = {
   busyTimeoutMs: MILLISECONDS,
   acquireTimeoutMs: MILLISECONDS,
   synchronous: oneOf("normal", "full"),
+  cacheSizeKiB: whole(64, 2 ** 31 - 1),
 };
 
 const ADDRESS = {

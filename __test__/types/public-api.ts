@@ -16,7 +16,7 @@ import {
 } from "../../index.js";
 
 const database: NativeDatabase = nativeAdapter("sqlite:./auth.db");
-nativeAdapter({ url: "sqlite::memory:", usePlural: true, busyTimeoutMs: 100, synchronous: "full" });
+nativeAdapter({ url: "sqlite::memory:", usePlural: true, busyTimeoutMs: 100, synchronous: "full", cacheSizeKiB: 4_096 });
 
 nativeAdapter({
   url: "postgres://app@db.example/auth",

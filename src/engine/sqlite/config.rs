@@ -1,5 +1,6 @@
 //! Where the database is and how it is opened.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ pub struct Config {
     pub acquire_timeout: Duration,
     /// `true`: a commit is on the disk before it returns, also after power loss.
     pub full_sync: bool,
+    /// Of each connection's page cache. What a transaction changes beyond it goes to the log before
+    /// the transaction commits.
+    pub cache_size_kib: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +38,8 @@ pub struct Options {
     pub busy_timeout_ms: Option<u64>,
     pub acquire_timeout_ms: Option<u64>,
     pub synchronous: Option<Synchronous>,
+    #[serde(rename = "cacheSizeKiB")]
+    pub cache_size_kib: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -45,6 +51,10 @@ pub enum Synchronous {
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+const CACHE_SIZE_KIB: u32 = 16_384;
+
+/// SQLite takes an int; with fewer pages than fit into the least, a statement may find no room.
+const CACHE_SIZES_KIB: RangeInclusive<u32> = 64..=i32::MAX as u32;
 
 impl Config {
     /// Reads `sqlite:path`, `sqlite://path`, `sqlite::memory:`, `file:path`, `file:///path` and
@@ -62,6 +72,7 @@ impl Config {
             busy_timeout: BUSY_TIMEOUT,
             acquire_timeout: ACQUIRE_TIMEOUT,
             full_sync: false,
+            cache_size_kib: CACHE_SIZE_KIB,
         };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -75,6 +86,9 @@ impl Config {
         }
         if let Some(synchronous) = options.synchronous {
             config.full_sync = synchronous == Synchronous::Full;
+        }
+        if let Some(kib) = options.cache_size_kib {
+            config.cache_size_kib = cache_size(Some(kib), "the option cacheSizeKiB")?;
         }
         Ok(config)
     }
@@ -117,15 +131,28 @@ impl Config {
                     "the URL parameter synchronous must be normal or full",
                 ));
             }
+            "cache_size_kib" => {
+                self.cache_size_kib =
+                    cache_size(value.parse().ok(), "the URL parameter cache_size_kib")?;
+            }
             _ => {
                 return Err(Error::invalid_input(format!(
                     "a SQLite URL has no parameter \"{name}\"; it may have busy_timeout, \
-                     acquire_timeout and synchronous"
+                     acquire_timeout, synchronous and cache_size_kib"
                 )));
             }
         }
         Ok(())
     }
+}
+
+fn cache_size(kib: Option<u32>, what: &str) -> Result<u32> {
+    kib.filter(|kib| CACHE_SIZES_KIB.contains(kib))
+        .ok_or_else(|| {
+            Error::invalid_input(format!(
+                "{what} must be a whole number of KiB, from 64 to 2^31 - 1"
+            ))
+        })
 }
 
 fn strip_scheme<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
@@ -303,6 +330,24 @@ mod tests {
     }
 
     #[test]
+    fn a_page_cache_has_16_mib_unless_another_size_is_given() {
+        assert_eq!(parse("sqlite:a.db").unwrap().cache_size_kib, 16_384);
+        let url = "sqlite:a.db?cache_size_kib=64";
+        assert_eq!(parse(url).unwrap().cache_size_kib, 64);
+        let given = |kib| {
+            let options = Options {
+                url: url.to_owned(),
+                cache_size_kib: Some(kib),
+                ..Options::default()
+            };
+            Config::parse(options, Some(Path::new("/")))
+        };
+        assert_eq!(given(2_048).unwrap().cache_size_kib, 2_048);
+        assert!(given(63).is_err());
+        assert!(given(1 << 31).is_err());
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
         for url in [
             "sqlite:",
@@ -311,6 +356,9 @@ mod tests {
             "sqlite:a.db?busy_timeout=soon",
             "sqlite:a.db?busy_timeout=-1",
             "sqlite:a.db?busy_timeout=2147483648",
+            "sqlite:a.db?cache_size_kib=63",
+            "sqlite:a.db?cache_size_kib=-64",
+            "sqlite:a.db?cache_size_kib=16MiB",
             "sqlite:a.db?mode=ro",
             "sqlite:a%2.db",
             "sqlite:a%ff.db",

@@ -417,8 +417,8 @@ fn set_up(raw: &rusqlite::Connection, config: &Config) -> rusqlite::Result<()> {
     raw.pragma_update(None, "foreign_keys", true)?;
     raw.pragma_update(None, "trusted_schema", false)?;
     raw.pragma_update(None, "temp_store", "MEMORY")?;
-    // In KiB where negative: 16 MiB, filled as needed.
-    raw.pragma_update(None, "cache_size", -16_384)?;
+    // In KiB where negative; filled as needed.
+    raw.pragma_update(None, "cache_size", -i64::from(config.cache_size_kib))?;
     raw.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
     rusqlite::vtab::array::load_module(raw)?;
     fold::register(raw)
