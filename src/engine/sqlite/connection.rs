@@ -10,6 +10,7 @@ use rusqlite::config::DbConfig;
 
 use super::checkpoint::Log;
 use super::config::{Config, Location};
+use super::guard::Guard;
 use super::{decode, encode, error, fold, vfs};
 use crate::engine::{Keep, Rows, Statement};
 use crate::error::Result;
@@ -33,6 +34,7 @@ pub struct Connection {
     budget: Arc<Budget>,
     patience: Patience,
     busy_timeout: Duration,
+    guard: Guard,
     // Declared after `raw`, whose write-ahead hook refers to it.
     _log: Arc<Log>,
 }
@@ -103,8 +105,10 @@ impl Connection {
         let stops = move || spending.spend() || interrupted.load(Ordering::Relaxed);
         raw.progress_handler(STEPS_PER_CHECK as i32, Some(stops))?;
         let log = log.watch(&raw);
+        let guard = Guard::install(&raw)?;
         Ok(Self {
             raw,
+            guard,
             budget,
             patience: Patience::ForLocks,
             busy_timeout: config.busy_timeout,
@@ -212,25 +216,20 @@ impl Connection {
         result
     }
 
-    /// Runs one statement as it is: the names of its columns, and the cells of its rows.
-    pub fn query(&mut self, sql: &str, values: &[Value]) -> Result<(Vec<String>, Rows)> {
-        self.be(Patience::ForLocks)?;
-        let failed = |error| error::from_control(&error, "a statement");
-        let mut prepared = self.raw.prepare(sql).map_err(failed)?;
-        let columns: Vec<String> = prepared
-            .column_names()
-            .into_iter()
-            .map(ToOwned::to_owned)
-            .collect();
-        let values = rusqlite::params_from_iter(values.iter().map(encode::as_it_is));
-        let mut rows = prepared.query(values).map_err(failed)?;
-        let mut cells = Rows::new();
-        while let Some(row) = rows.next().map_err(failed)? {
-            for index in 0..columns.len() {
-                cells.push(decode::as_it_is(row.get_ref(index).map_err(failed)?));
-            }
-        }
-        Ok((columns, cells))
+    /// What tells of a statement of the application's what it does.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Statements wait for locks from now on.
+    pub fn be_patient(&mut self) -> Result<()> {
+        self.be(Patience::ForLocks)
+    }
+
+    /// Rolls back what is open; false where that does not succeed.
+    pub fn leave_transaction(&mut self) -> bool {
+        let rolled_back = self.control("ROLLBACK", "roll back", Patience::ForLocks);
+        rolled_back.is_ok() && !self.in_transaction()
     }
 
     fn in_one_transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {

@@ -257,6 +257,10 @@ impl Lanes {
         }
     }
 
+    pub fn is_memory(&self) -> bool {
+        self.config.is_memory()
+    }
+
     pub fn full_sync(&self) -> bool {
         self.config.full_sync
     }
