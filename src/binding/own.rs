@@ -240,7 +240,7 @@ unsafe fn js_cell(env: sys::napi_env, cell: &Cell) -> Result<sys::napi_value> {
             ),
             Cell::Json(text) => {
                 let text = js_cell(env, &Cell::Text(text.clone()))?;
-                return json(env, c"parse", text);
+                return json(env, c"parse", text).or_else(|_| as_text(env, text));
             }
             Cell::Bytes(bytes) => return js_bytes(env, bytes),
             Cell::List(cells) => return js_list(env, cells),
@@ -248,6 +248,17 @@ unsafe fn js_cell(env: sys::napi_env, cell: &Cell) -> Result<sys::napi_value> {
     };
     check_status!(status)?;
     Ok(js)
+}
+
+/// What JavaScript does not take for JSON stays a text, and nothing is thrown.
+///
+/// # Safety
+/// `env` is live.
+unsafe fn as_text(env: sys::napi_env, text: sys::napi_value) -> Result<sys::napi_value> {
+    let mut thrown = ptr::null_mut();
+    // SAFETY: as this function demands; `thrown` is not used.
+    check_status!(unsafe { sys::napi_get_and_clear_last_exception(env, &mut thrown) })?;
+    Ok(text)
 }
 
 /// # Safety

@@ -45,7 +45,7 @@ pub enum Refusal {
 }
 
 /// Answered from what is stored or what the connection is, whatever their argument.
-const LOOKS: [&str; 15] = [
+const LOOKS: [&str; 16] = [
     "collation_list",
     "compile_options",
     "database_list",
@@ -60,6 +60,7 @@ const LOOKS: [&str; 15] = [
     "pragma_list",
     "quick_check",
     "table_info",
+    "table_list",
     "table_xinfo",
 ];
 /// Without an argument they only tell.
@@ -166,7 +167,6 @@ enum Does {
 }
 
 fn does(action: &AuthAction, database: Option<&str>) -> Does {
-    let of_schema = |table: &str| table.starts_with("sqlite_");
     match action {
         AuthAction::Select
         | AuthAction::Read { .. }
@@ -177,18 +177,19 @@ fn does(action: &AuthAction, database: Option<&str>) -> Does {
             pragma_value,
         } => pragma(pragma_name, pragma_value.is_some()),
         AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => Does::Control,
+        // Its own bookkeeping, also about temporary tables when a name changes.
+        AuthAction::Insert { table_name }
+        | AuthAction::Update { table_name, .. }
+        | AuthAction::Delete { table_name }
+            if table_name.starts_with("sqlite_") =>
+        {
+            Does::Writes
+        }
         // Of tables of the connection's own.
         _ if database == Some("temp") => Does::Session,
-        AuthAction::Insert { table_name } if !of_schema(table_name) => Does::Inserts,
-        AuthAction::Update { table_name, .. } | AuthAction::Delete { table_name }
-            if !of_schema(table_name) =>
-        {
-            Does::ChangesRows
-        }
-        AuthAction::Insert { .. }
-        | AuthAction::Update { .. }
-        | AuthAction::Delete { .. }
-        | AuthAction::CreateIndex { .. }
+        AuthAction::Insert { .. } => Does::Inserts,
+        AuthAction::Update { .. } | AuthAction::Delete { .. } => Does::ChangesRows,
+        AuthAction::CreateIndex { .. }
         | AuthAction::CreateTable { .. }
         | AuthAction::CreateTrigger { .. }
         | AuthAction::CreateView { .. }
@@ -208,7 +209,7 @@ fn does(action: &AuthAction, database: Option<&str>) -> Does {
 
 fn pragma(name: &str, has_value: bool) -> Does {
     let is_one_of = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
-    if is_one_of(&LOOKS) || is_one_of(&["table_list"]) || !has_value && is_one_of(&SETTINGS) {
+    if is_one_of(&LOOKS) || !has_value && is_one_of(&SETTINGS) {
         Does::Reads
     } else if is_one_of(&["journal_mode"]) {
         Does::JournalMode
@@ -278,6 +279,9 @@ mod tests {
                 "{sql}"
             );
         }
+        // Of Better Auth's migrator, among others.
+        let renamed = seen(Place::OnlyOne, "ALTER TABLE a RENAME TO d");
+        assert_eq!(renamed, Seen::default());
         let journal = seen(Place::Alone, "PRAGMA journal_mode = DELETE");
         assert_eq!(journal.refused, Some(Refusal::JournalMode));
         assert_eq!(

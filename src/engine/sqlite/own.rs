@@ -101,6 +101,9 @@ impl Connection {
             seen.refused = Some(Refusal::NoRead);
             return (Err(refused(Refusal::NoRead)), seen);
         }
+        let only_explains = prepared.is_explain() != 0;
+        seen.changes_rows &= !only_explains;
+        seen.inserts &= !only_explains;
         let answer = collect(prepared, values).map(|mut answer| {
             if seen.changes_rows {
                 answer.affected = self.raw().changes();
@@ -203,12 +206,12 @@ fn explained(failed: &rusqlite::Error) -> Error {
         other => other.to_string(),
     };
     let error = error::from_control(failed, ATTEMPT).with_cause(&told);
-    match failed.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::Unknown) if error.code == Code::Internal => {
-            Error::invalid_input(format!("{ATTEMPT} failed: {told}"))
-        }
-        _ => error,
+    let is_of_statement = matches!(failed, rusqlite::Error::SqlInputError { .. })
+        || failed.sqlite_error_code() == Some(rusqlite::ErrorCode::Unknown);
+    if is_of_statement && error.code == Code::Internal {
+        return Error::invalid_input(format!("{ATTEMPT} failed: {told}"));
     }
+    error
 }
 
 fn refused(refusal: Refusal) -> Error {
