@@ -196,9 +196,9 @@ export interface Metrics {
 }
 
 export interface OperationMetrics {
-  /** Better Auth's method; those of the clean-up begin with `cleanup.`. */
+  /** Better Auth's method; those of the clean-up begin with `cleanup.`. Own statements are `query`. */
   operation: string;
-  /** Better Auth's model. */
+  /** Better Auth's model; empty for own statements. */
   model: string;
   calls: number;
   /** Those that failed, by code. */

@@ -1,10 +1,9 @@
 // The application's own SQL: what a driver gives, in Better Auth's transactions, on every engine.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { nativeAdapter } from "../index.js";
-import { everyEngine, openApplication, openDatabase, userNames } from "./support/database.js";
-import { kindOf, NOTES, notesOf, placed } from "./support/own-sql.js";
+import { describe, expect, test } from "vitest";
+import { everyEngine, openApplication, userNames } from "./support/database.js";
+import { kindOf, NOTES, notesOf, openWithNotes, placed } from "./support/own-sql.js";
 import { credentials, user } from "./support/rows.js";
 
 /** Stands for whatever goes wrong in the code of an application. */
@@ -13,21 +12,9 @@ class Mishap extends Error {}
 /** Runs a task outside of the transaction that it is called in. */
 const outside = AsyncLocalStorage.snapshot();
 
-/**
- * A database with Better Auth's tables and one of the application's.
- *
- * @param {import("./support/database.js").Engine} engine
- * @param {object} [options] of nativeAdapter
- */
-async function open(engine, options) {
-  const opened = await openDatabase(engine, { options });
-  await opened.database.query(NOTES(engine));
-  return { ...opened, notes: notesOf(engine, opened.database) };
-}
-
 describe.each(everyEngine)("%s: query()", (_, engine) => {
   test("gives rows as objects, or as arrays where columns have the same name", async () => {
-    const { database } = await open(engine);
+    const { database } = await openWithNotes(engine);
     const sql = placed(engine, "SELECT owner, words FROM notes WHERE owner = ?");
     expect(await database.query(sql, ["nobody"])).toEqual({ rows: [], affectedRows: 0, insertId: null });
     await notesOf(engine, database).add("ada", "hello");
@@ -39,7 +26,7 @@ describe.each(everyEngine)("%s: query()", (_, engine) => {
   });
 
   test("counts the rows that a statement inserts, changes and deletes", async () => {
-    const { database, notes } = await open(engine);
+    const { database, notes } = await openWithNotes(engine);
     const first = await notes.add("ada");
     expect(first.affectedRows).toBe(1);
     expect((await notes.add("grace")).insertId).toBe(kindOf(engine) === "postgres" ? null : 2);
@@ -50,15 +37,24 @@ describe.each(everyEngine)("%s: query()", (_, engine) => {
     expect((await database.query("DELETE FROM notes WHERE owner = 'ada'")).affectedRows).toBe(0);
   });
 
+  test("has the database count what is left to it", async () => {
+    const { database } = await openWithNotes(engine);
+    if (kindOf(engine) === "sqlite") return;
+    const sql = "INSERT INTO notes (id, owner) VALUES (DEFAULT, 'ada'), (DEFAULT, 'grace')";
+    await database.query(sql);
+    const { rows } = await database.query("SELECT id FROM notes ORDER BY id");
+    expect(rows).toEqual([{ id: 1 }, { id: 2 }]);
+  });
+
   test("runs statements of one caller, and of many at once", async () => {
-    const { notes } = await open(engine);
+    const { notes } = await openWithNotes(engine);
     const owners = Array.from({ length: 40 }, (_, index) => `owner ${index}`);
     await Promise.all(owners.map((owner) => notes.add(owner)));
     expect(await notes.owners()).toEqual(owners.toSorted());
   });
 
   test("fails with the adapter's codes, and shows no value", async () => {
-    const { database, notes } = await open(engine);
+    const { database, notes } = await openWithNotes(engine);
     await notes.add("ada");
     const twin = notes.add("ada", "s3cr3t");
     await expect(twin).rejects.toMatchObject({ code: "UNIQUE_VIOLATION" });
@@ -72,7 +68,7 @@ describe.each(everyEngine)("%s: query()", (_, engine) => {
   });
 
   test("refuses what is no statement, what is several, and values that nothing takes", async () => {
-    const { database, notes } = await open(engine);
+    const { database, notes } = await openWithNotes(engine);
     const sql = placed(engine, "SELECT owner FROM notes WHERE owner = ?");
     /** @type {[string, unknown[]][]} */
     const wrong = [
@@ -97,12 +93,13 @@ describe.each(everyEngine)("%s: query()", (_, engine) => {
   });
 
   test("is counted among the operations", async () => {
-    const { database, notes } = await open(engine);
+    const { database, notes } = await openWithNotes(engine);
     await notes.add("ada");
     await expect(notes.add("ada")).rejects.toThrow();
-    const { operations } = database.metrics();
+    const { operations, models } = await database.metrics();
     const own = operations.find(({ operation }) => operation === "query");
-    expect(own).toMatchObject({ count: 3, errors: { UNIQUE_VIOLATION: 1 } });
+    expect(own).toMatchObject({ calls: 3, errors: { UNIQUE_VIOLATION: 1 }, model: "" });
+    expect(models).toEqual({});
   });
 });
 
@@ -178,7 +175,7 @@ describe.each(everyEngine)("%s: types", (_, engine) => {
   };
 
   test("what goes in comes back, and no number is rounded", async () => {
-    const { database } = await open(engine);
+    const { database } = await openWithNotes(engine);
     for (const [index, [type, given, got = given]] of values[kind].entries()) {
       await database.query(`CREATE TABLE typed_${index} (value ${type})`);
       await database.query(placed(engine, `INSERT INTO typed_${index} VALUES (?)`), [given]);
@@ -188,7 +185,7 @@ describe.each(everyEngine)("%s: types", (_, engine) => {
   });
 
   test("values are compared as their columns are", async () => {
-    const { database, adapter } = await open(engine);
+    const { database, adapter } = await openWithNotes(engine);
     const ada = await adapter.create({ model: "user", data: { ...user("ada"), createdAt: moment } });
     const quote = kind === "mysql" ? "`" : '"';
     const [table, column] = [`${quote}user${quote}`, `${quote}createdAt${quote}`];
@@ -342,7 +339,7 @@ describe.each(everyEngine)("%s: transactions", (_, engine) => {
 
 describe.each(everyEngine)("%s: kysely()", (_, engine) => {
   test("tells counts and ids, and commits and undoes transactions", async () => {
-    const { database, notes } = await open(engine);
+    const { database, notes } = await openWithNotes(engine);
     const kysely = database.kysely();
     const inserted = await kysely.insertInto("notes").values({ owner: "ada" }).executeTakeFirst();
     expect(inserted.numInsertedOrUpdatedRows).toBe(1n);
@@ -359,7 +356,7 @@ describe.each(everyEngine)("%s: kysely()", (_, engine) => {
   });
 
   test("a transaction inside of another one is a savepoint", async () => {
-    const { database, notes } = await open(engine);
+    const { database, notes } = await openWithNotes(engine);
     const kysely = database.kysely();
     await database.withTransaction(async () => {
       await notes.add("ada");
@@ -375,7 +372,7 @@ describe.each(everyEngine)("%s: kysely()", (_, engine) => {
   });
 
   test("has savepoints, and isolation levels", async () => {
-    const { database, notes } = await open(engine);
+    const { database, notes } = await openWithNotes(engine);
     const kysely = database.kysely();
     const begun = await kysely.startTransaction().setIsolationLevel("serializable").execute();
     const add = (/** @type {any} */ on, /** @type {string} */ owner) => on.insertInto("notes").values({ owner }).execute();
@@ -394,116 +391,9 @@ describe.each(everyEngine)("%s: kysely()", (_, engine) => {
   });
 });
 
-/** What a session may be left with. @type {Record<string, string[]>} */
-const LEFT_OVERS = {
-  sqlite: [
-    "BEGIN",
-    "BEGIN IMMEDIATE",
-    "SAVEPOINT a",
-    "PRAGMA foreign_keys = OFF",
-    "PRAGMA query_only = ON",
-    "PRAGMA ignore_check_constraints = ON",
-    'CREATE TEMP TABLE "user" (id text, name text)',
-    'CREATE TABLE temp."user" (id text, name text)',
-    'CREATE TEMP VIEW "session" AS SELECT 1',
-    "ATTACH ':memory:' AS other",
-  ],
-  postgres: [
-    "BEGIN",
-    "START TRANSACTION READ ONLY",
-    "SET search_path = nowhere",
-    "SELECT set_config('search_path', 'nowhere', false)",
-    "SELECT set_config('default_transaction_read_only', 'on', false)",
-    "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-    "SET ROLE pg_database_owner",
-    "SET TimeZone = 'Asia/Tokyo'",
-    'CREATE TEMP TABLE "user" (id text, name text)',
-    "DO $$ BEGIN CREATE TEMP TABLE \"user\" (id text); END $$",
-    "SELECT pg_advisory_lock(42)",
-    "LISTEN something",
-    "PREPARE s1 AS SELECT 1",
-    "DEALLOCATE ALL",
-    "DISCARD ALL",
-  ],
-  mysql: [
-    "BEGIN",
-    "START TRANSACTION READ ONLY",
-    "SET autocommit = 0",
-    "SET SESSION TRANSACTION READ ONLY",
-    "SET sql_mode = ''",
-    "SET time_zone = '+09:00'",
-    "SET foreign_key_checks = 0",
-    "SELECT 1 INTO @a",
-    "LOCK TABLES `user` READ",
-    "CREATE TEMPORARY TABLE `user` (id varchar(36), name varchar(20))",
-    "SELECT GET_LOCK('better-auth-native', 1)",
-    "USE information_schema",
-  ],
-};
-
-describe.each(everyEngine)("%s: after a statement that changes its session", (_, engine) => {
-  test.each(LEFT_OVERS[kindOf(engine)])("%s", async (sql) => {
-    const isServer = kindOf(engine) !== "sqlite";
-    const { url, database, adapter } = await open(engine, isServer ? { maxConnections: 1 } : {});
-    const attempt = database.query(sql);
-    if (engine.private && !/^(BEGIN|SAVEPOINT)/.test(sql)) {
-      await expect(attempt).rejects.toMatchObject({ code: "INVALID_INPUT" });
-    } else {
-      await attempt;
-    }
-    await expectUsable({ url, database, adapter });
-  });
-
-  test("inside a transaction: it goes with the transaction", async () => {
-    const changes = {
-      sqlite: ["PRAGMA ignore_check_constraints = ON", 'CREATE TEMP TABLE "user" (id text)'],
-      postgres: ["SET search_path = pg_catalog, public", "SELECT pg_advisory_lock(42)", "SET TimeZone = 'Asia/Tokyo'"],
-      mysql: ["SET sql_mode = ''", "SET @a = 1", "CREATE TEMPORARY TABLE `user` (id varchar(36))"],
-    }[kindOf(engine)];
-    if (engine.private) return;
-    for (const sql of changes) {
-      const isServer = kindOf(engine) !== "sqlite";
-      const { url, database, adapter } = await open(engine, isServer ? { maxConnections: 1 } : {});
-      await database.withTransaction(() => database.query(sql));
-      await expectUsable({ url, database, adapter });
-    }
-  });
-
-  /**
-   * Everything works as if nothing had been, and what is acknowledged is there for others.
-   *
-   * @param {{ url: string, database: any, adapter: any }} all
-   */
-  async function expectUsable({ url, database, adapter }) {
-    const now = new Date("2026-11-21T08:45:49.123Z");
-    const ada = await adapter.create({ model: "user", data: { ...user("ada"), createdAt: now } });
-    await database.withTransaction(async (/** @type {any} */ inside) => {
-      await inside.create({ model: "user", data: user("grace") });
-    });
-    const orphan = { userId: "nobody", token: "t", expiresAt: now, createdAt: now, updatedAt: now };
-    const attempt = adapter.create({ model: "session", data: orphan });
-    await expect(attempt).rejects.toMatchObject({ code: "FOREIGN_KEY_VIOLATION" });
-    if (kindOf(engine) === "postgres") {
-      const { rows } = await database.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()");
-      expect(rows).toEqual([{ count: 0 }]);
-    }
-    const seer = engine.private ? adapter : another(url)({});
-    const byId = [{ field: "id", value: ada.id }];
-    expect(await seer.findOne({ model: "user", where: byId })).toMatchObject({ name: "ada", createdAt: now });
-    expect(await userNames(seer)).toEqual(["ada", "grace"]);
-  }
-
-  /** @param {string} url */
-  function another(url) {
-    const database = nativeAdapter(url);
-    onTestFinished(() => database.close());
-    return database;
-  }
-});
-
 describe.each(everyEngine.filter(([, { name }]) => name === "SQLite file"))("%s: files", (_, engine) => {
   test("reads without the turn to write, and refuses another journal", async () => {
-    const { database, adapter, notes } = await open(engine);
+    const { database, adapter, notes } = await openWithNotes(engine);
     await notes.add("ada");
     await adapter.transaction(async (/** @type {any} */ inside) => {
       await inside.create({ model: "user", data: user("ada") });

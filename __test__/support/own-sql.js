@@ -1,5 +1,7 @@
 // A table of the application's own, beside Better Auth's, as each database writes it.
 
+import { openDatabase } from "./database.js";
+
 /** @typedef {import("../engines/index.js").Engine} Engine */
 
 /** @typedef {"sqlite" | "postgres" | "mysql"} Kind */
@@ -45,4 +47,16 @@ export function notesOf(engine, database) {
       return rows.map((/** @type {any} */ { owner }) => owner);
     },
   };
+}
+
+/**
+ * A database with Better Auth's tables and one of the application's.
+ *
+ * @param {import("./database.js").Engine} engine
+ * @param {object} [options] of nativeAdapter
+ */
+export async function openWithNotes(engine, options) {
+  const opened = await openDatabase(engine, { options });
+  await opened.database.query(NOTES(engine));
+  return { ...opened, notes: notesOf(engine, opened.database) };
 }

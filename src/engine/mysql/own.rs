@@ -17,7 +17,46 @@ use crate::engine::words::{self, Script};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
 
+/// The adapter stores an id of 0 as it is. With that mode, `DEFAULT` is 0 for a column that counts,
+/// and Drizzle writes it for every id that it leaves to the server.
+const COUNTING: (&str, &str) = (
+    "SET sql_mode = REPLACE(@@sql_mode, 'NO_AUTO_VALUE_ON_ZERO', '')",
+    "SET sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')",
+);
+
 pub async fn run(
+    connection: &mut MySqlConnection,
+    sql: &str,
+    values: &[Cell],
+) -> Result<Answer, Failure> {
+    if !inserts_defaults(sql) {
+        return run_as_it_is(connection, sql, values).await;
+    }
+    let (before, after) = COUNTING;
+    set(connection, before).await?;
+    let result = run_as_it_is(connection, sql, values).await;
+    if matches!(&result, Err(failure) if failure.spoils_connection()) {
+        return result;
+    }
+    set(connection, after).await?;
+    result
+}
+
+fn inserts_defaults(sql: &str) -> bool {
+    let inserts = words::verb(sql, Script::MySql).is_one_of(&["insert", "replace"]);
+    inserts && words::tokens(sql, Script::MySql).any(|token| token.is("default"))
+}
+
+async fn set(connection: &mut MySqlConnection, sql: &'static str) -> Result<(), Failure> {
+    let set = connection.execute(sqlx::raw_sql(sql)).await;
+    set.map(drop).map_err(|failed| Failure {
+        // Its mode is not known.
+        fate: Fate::Lost,
+        ..error::from_own(&failed, ATTEMPT)
+    })
+}
+
+async fn run_as_it_is(
     connection: &mut MySqlConnection,
     sql: &str,
     values: &[Cell],
