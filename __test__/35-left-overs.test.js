@@ -64,7 +64,7 @@ describe.each(everyEngine)("%s: after a statement that changes its session", (_,
     } else {
       await attempt;
     }
-    await expectUsable({ url, database, adapter });
+    await expectUsable(engine, { url, database, adapter });
   });
 
   test("inside a transaction: it goes with the transaction", async () => {
@@ -78,38 +78,58 @@ describe.each(everyEngine)("%s: after a statement that changes its session", (_,
       const isServer = kindOf(engine) !== "sqlite";
       const { url, database, adapter } = await openWithNotes(engine, isServer ? { maxConnections: 1 } : {});
       await database.withTransaction(() => database.query(sql));
-      await expectUsable({ url, database, adapter });
+      await expectUsable(engine, { url, database, adapter });
     }
   });
-
-  /**
-   * Everything works as if nothing had been, and what is acknowledged is there for others.
-   *
-   * @param {{ url: string, database: any, adapter: any }} all
-   */
-  async function expectUsable({ url, database, adapter }) {
-    const now = new Date("2026-11-21T08:45:49.123Z");
-    const ada = await adapter.create({ model: "user", data: { ...user("ada"), createdAt: now } });
-    await database.withTransaction(async (/** @type {any} */ inside) => {
-      await inside.create({ model: "user", data: user("grace") });
-    });
-    const orphan = { userId: "nobody", token: "t", expiresAt: now, createdAt: now, updatedAt: now };
-    const attempt = adapter.create({ model: "session", data: orphan });
-    await expect(attempt).rejects.toMatchObject({ code: "FOREIGN_KEY_VIOLATION" });
-    if (kindOf(engine) === "postgres") {
-      const { rows } = await database.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()");
-      expect(rows).toEqual([{ count: 0 }]);
-    }
-    const seer = engine.private ? adapter : another(url)({});
-    const byId = [{ field: "id", value: ada.id }];
-    expect(await seer.findOne({ model: "user", where: byId })).toMatchObject({ name: "ada", createdAt: now });
-    expect(await userNames(seer)).toEqual(["ada", "grace"]);
-  }
-
-  /** @param {string} url */
-  function another(url) {
-    const database = nativeAdapter(url);
-    onTestFinished(() => database.close());
-    return database;
-  }
 });
+
+// What a pooler passes on is a transaction: the reset has to be in it.
+describe.each(everyEngine.filter(([name]) => name === "PostgreSQL"))("%s without prepared statements", (_, engine) => {
+  test.each([
+    "BEGIN",
+    "SELECT set_config('search_path', 'nowhere', false)",
+    "SET ROLE pg_database_owner",
+    'CREATE TEMP TABLE "user" (id text, name text)',
+    "SELECT pg_advisory_lock(42)",
+  ])("%s", async (sql) => {
+    const all = await openWithNotes(engine, { maxConnections: 1, prepare: false });
+    await all.database.query(sql);
+    await expectUsable(engine, all);
+    await all.database.withTransaction(() => sql === "BEGIN" || all.database.query(sql));
+    await all.adapter.delete({ model: "user", where: [{ field: "name", value: "ada" }] });
+    await all.adapter.delete({ model: "user", where: [{ field: "name", value: "grace" }] });
+    await expectUsable(engine, all);
+  });
+});
+
+/**
+ * Everything works as if nothing had been, and what is acknowledged is there for others.
+ *
+ * @param {import("./support/database.js").Engine} engine
+ * @param {{ url: string, database: any, adapter: any }} all
+ */
+async function expectUsable(engine, { url, database, adapter }) {
+  const now = new Date("2026-11-21T08:45:49.123Z");
+  const ada = await adapter.create({ model: "user", data: { ...user("ada"), createdAt: now } });
+  await database.withTransaction(async (/** @type {any} */ inside) => {
+    await inside.create({ model: "user", data: user("grace") });
+  });
+  const orphan = { userId: "nobody", token: "t", expiresAt: now, createdAt: now, updatedAt: now };
+  const attempt = adapter.create({ model: "session", data: orphan });
+  await expect(attempt).rejects.toMatchObject({ code: "FOREIGN_KEY_VIOLATION" });
+  if (kindOf(engine) === "postgres") {
+    const { rows } = await database.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
+    expect(rows).toEqual([{ count: 0 }]);
+  }
+  const seer = engine.private ? adapter : another(url)({});
+  const byId = [{ field: "id", value: ada.id }];
+  expect(await seer.findOne({ model: "user", where: byId })).toMatchObject({ name: "ada", createdAt: now });
+  expect(await userNames(seer)).toEqual(["ada", "grace"]);
+}
+
+/** @param {string} url */
+function another(url) {
+  const database = nativeAdapter(url);
+  onTestFinished(() => database.close());
+  return database;
+}
