@@ -234,7 +234,8 @@ pub fn verb(sql: &str, script: Script) -> Token<'_> {
         match token {
             Token::Sign('(') => depth += 1,
             Token::Sign(')') => depth -= 1,
-            Token::Word(_) if depth == 0 && after_definition => return token,
+            // Between a definition's columns and its query.
+            Token::Word(_) if depth == 0 && after_definition && !token.is("as") => return token,
             _ => {}
         }
         after_definition = depth == 0 && token == Token::Sign(')');
