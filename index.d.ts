@@ -196,9 +196,9 @@ export interface Metrics {
 }
 
 export interface OperationMetrics {
-  /** Better Auth's method; those of the clean-up begin with `cleanup.`. */
+  /** Better Auth's method; those of the clean-up begin with `cleanup.`. Own statements are `query`. */
   operation: string;
-  /** Better Auth's model. */
+  /** Better Auth's model; empty for own statements. */
   model: string;
   calls: number;
   /** Those that failed, by code. */
@@ -421,6 +421,19 @@ export interface TlsOptions {
 }
 
 /** The function Better Auth calls, and the methods that manage the database behind it. */
+/** What a statement of the application's own gave. */
+export interface QueryResult<Row> {
+  /** Of two columns of the same name, an object has the last one. */
+  rows: Row[];
+  /** The rows that were inserted, changed or deleted (MySQL, MariaDB: that matched); else 0. */
+  affectedRows: number;
+  /**
+   * The id that SQLite or MySQL counted for a row inserted: SQLite's of the last one, MySQL's of the
+   * first. As a string beyond 2^53. Null on PostgreSQL, which has RETURNING.
+   */
+  insertId: number | string | null;
+}
+
 export interface NativeDatabase {
   (options: BetterAuthOptions): DBAdapter<BetterAuthOptions>;
 
@@ -495,8 +508,8 @@ export interface NativeDatabase {
   ): Promise<{ tables: { table: string; rows: number }[] }>;
 
   /**
-   * For `npx auth migrate` and `getMigrations()`: a Kysely dialect that runs statements one by one,
-   * without transactions. Not there with `usePlural`, which those do not know.
+   * For `npx auth migrate` and `getMigrations()`: the Kysely dialect of `kysely()`. Not there with
+   * `usePlural`, which those do not know.
    */
   readonly dialect?: object;
   readonly type?: "sqlite" | "postgres" | "mysql";
@@ -512,12 +525,49 @@ export interface NativeDatabase {
    * is read as committed at that moment. With an isolation level it begins with the first
    * statement.
    *
+   * Own statements join it too: see `query()`.
+   *
    * Rejects with `INVALID_INPUT` before `betterAuth({ database })`.
    */
   withTransaction<T>(
     callback: (adapter: DBTransactionAdapter<BetterAuthOptions>) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>;
+
+  /**
+   * Runs one statement of the application's own, with the database's own placeholders: `$1`, `$2` on
+   * PostgreSQL, `?` elsewhere. In the callback of `withTransaction()`, and wherever Better Auth runs
+   * code in a transaction of its own (a `databaseHooks.user.create.before`), it runs in that
+   * transaction; else by itself, once, on the primary, and it leaves nothing behind on its
+   * connection. docs/sql.md has the types of values and cells.
+   *
+   * Rejects with the codes that the adapter's operations have (`UNIQUE_VIOLATION`, ...); with
+   * `INVALID_INPUT` where the database cannot make sense of the statement, where a value is of no
+   * type that can be sent, and for BEGIN, COMMIT, ROLLBACK and savepoints inside a transaction; with
+   * `TRANSACTION_CLOSED` where the transaction has ended; with `DECODE_FAILED` where a cell is of a
+   * type that is only read as text.
+   *
+   * @param values string, number, bigint, boolean, null, Date, Uint8Array; an object or an array is
+   *   sent as JSON (an array to an array of PostgreSQL's as that). `undefined` is refused.
+   */
+  query<Row = Record<string, unknown>>(
+    sql: string,
+    values?: readonly unknown[],
+    options?: {
+      /** Whether a row is an object by its columns' names, or an array in their order. Default: "object". */
+      rowMode?: "object" | "array";
+    },
+  ): Promise<QueryResult<Row>>;
+
+  /**
+   * Better Auth's own Kysely on this database, with real transactions, `numAffectedRows` and
+   * `insertId`. Its statements join transactions as those of `query()` do, and a transaction of its
+   * own inside of one is a savepoint there. Isolation levels as `withTransaction()` has them, and
+   * only outside of transactions. Rows do not stream.
+   *
+   * A new one with each call: keep it. Nothing has to be destroyed; the connections are the adapter's.
+   */
+  kysely<DB = any>(): import("kysely").Kysely<DB>;
 
   /**
    * How large the tables are, how their indexes are used, which recommended ones are missing, and

@@ -13,9 +13,10 @@ import { binding, unwrap } from "./native.js";
 import { readOptions } from "./options.js";
 import { Running } from "./running/running.js";
 import { forgetChecks, registerCheck } from "./schema/check.js";
-import { kyselyDialect } from "./schema/dialect.js";
 import { toScript } from "./schema/files.js";
 import { Management } from "./schema/management.js";
+import { kyselyDialect, kyselyOn } from "./sql/dialect.js";
+import { query } from "./sql/query.js";
 
 /**
  * @typedef {import("@better-auth/core").BetterAuthOptions} BetterAuthOptions
@@ -82,6 +83,9 @@ export function openDatabase(urlOrOptions) {
       if (!known) throw invalidInput("withTransaction() works after betterAuth({ database })");
       return retryingTransaction(known.adapter, callback, options);
     },
+    /** @param {string} sql @param {readonly unknown[]} [values] @param {{ rowMode?: "object" | "array" }} [options] */
+    query: (sql, values, options) => query(native, sql, values, options),
+    kysely: () => kyselyOn(native, settings.kind),
     statistics: insight.statistics.bind(insight),
     analyze: insight.analyze.bind(insight),
     diagnose: insight.diagnose.bind(insight),

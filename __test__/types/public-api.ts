@@ -2,6 +2,7 @@
 // refuse what they should.
 
 import { betterAuth } from "better-auth";
+import type { Generated } from "kysely";
 import {
   createPassword,
   memoryStorage,
@@ -41,6 +42,24 @@ export async function manage() {
   await database.withTransaction(async () => {}, { retries: 3, isolation: "serializable" });
   await database.close();
   return { texts, plan, users };
+}
+
+interface Tables {
+  notes: { id: Generated<number>; owner: string };
+}
+
+export async function ownSql() {
+  const { rows, affectedRows, insertId } = await database.query<{ owner: string }>("SELECT owner FROM notes WHERE id = ?", [1]);
+  const owner: string = rows[0].owner;
+  const counts: [number, number | string | null] = [affectedRows, insertId];
+  const arrays = await database.query<[string]>("SELECT owner FROM notes", [], { rowMode: "array" });
+  const kysely = database.kysely<Tables>();
+  const found: { owner: string }[] = await kysely.selectFrom("notes").select("owner").execute();
+  // @ts-expect-error There is no such column.
+  kysely.selectFrom("notes").select("nothing");
+  // @ts-expect-error There is no such mode.
+  await database.query("SELECT 1", [], { rowMode: "rows" });
+  return { owner, counts, first: arrays.rows[0][0], found };
 }
 
 export async function operate(signal: AbortSignal) {

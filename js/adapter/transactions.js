@@ -1,8 +1,10 @@
 // Transactions on a native handle: nested ones are savepoints, and however the callback ends,
 // nothing stays open.
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { NativeAdapterError } from "../errors.js";
 import { unwrap } from "../native.js";
+import { asked } from "../sql/values.js";
 import { cellsOf } from "./cells.js";
 
 /**
@@ -10,6 +12,28 @@ import { cellsOf } from "./cells.js";
  * @typedef {import("../../binding.js").Transaction} Transaction
  * @typedef {import("./operations.js").Run} Run
  */
+
+/**
+ * The transactions whose callbacks the code at hand runs in, the innermost first.
+ *
+ * @typedef {{ transaction: Nested, around: Running | undefined }} Running
+ */
+
+/** @type {AsyncLocalStorage<Running>} */
+const running = new AsyncLocalStorage();
+
+/**
+ * The innermost transaction of that database in whose callback this is called; none outside of
+ * transactions.
+ *
+ * @param {Database} database
+ * @returns {Nested | undefined}
+ */
+export function currentTransaction(database) {
+  let innermost = running.getStore();
+  while (innermost && !innermost.transaction.isOf(database)) innermost = innermost.around;
+  return innermost?.transaction;
+}
 
 /**
  * Runs `callback` in a transaction of its own; it commits when the callback's promise resolves.
@@ -21,7 +45,7 @@ import { cellsOf } from "./cells.js";
  * @returns {Promise<T>}
  */
 export async function inTransaction(database, callback, isolation) {
-  const lane = laneOf(unwrap(database.begin(isolation)), database.runsInline);
+  const lane = laneOf(unwrap(database.begin(isolation)), database);
   return settle(
     new Nested(lane),
     callback,
@@ -55,6 +79,23 @@ export class Nested {
     this.#checkOpen();
     return this.#lane.run(plan, values);
   };
+
+  /**
+   * Runs a statement of the application's.
+   *
+   * @param {string} sql
+   * @param {readonly unknown[]} values
+   * @returns {Promise<import("../sql/query.js").Answer>}
+   */
+  async query(sql, values) {
+    this.#checkOpen();
+    return this.#lane.query(sql, values);
+  }
+
+  /** @param {Database} database */
+  isOf(database) {
+    return this.#lane.database === database;
+  }
 
   /** What runs afterwards would become part of the transaction around it. */
   end() {
@@ -140,24 +181,44 @@ export function received(outcome) {
  * An open transaction: what runs in it, and what moves it along.
  *
  * @typedef {object} TransactionLane
+ * @property {Database} database
  * @property {Run} run
+ * @property {(sql: string, values: readonly unknown[]) => Promise<any>} query
  * @property {(name: "Commit" | "Rollback" | "Savepoint" | "Release" | "RollbackTo", depth: number) => Promise<void>} step
  */
 
 /**
  * @param {Transaction} handle
- * @param {boolean} inline
+ * @param {Database} database
  * @returns {TransactionLane}
  */
-function laneOf(handle, inline) {
+function laneOf(handle, database) {
+  const inline = database.runsInline;
+  const run = runsOn(handle, inline);
+  /** What runs after a statement of the application's that is under way, runs after it. */
+  let statements = 0;
+  /** @type {Promise<unknown>} */
+  let last = Promise.resolve();
   return {
-    run: runsOn(handle, inline),
+    database,
+    run: (plan, values) => (statements === 0 ? run(plan, values) : last.then(() => run(plan, values))),
+    query(sql, values) {
+      statements += 1;
+      const answer = last.then(() => asked(handle, sql, values)).then(unwrap);
+      last = answer.then(ended, ended);
+      return answer;
+    },
     async step(name, depth) {
+      if (statements > 0) await last;
       const named = /** @type {any} */ (name);
       if (inline && unwrap(handle.stepNow(named, depth)) !== null) return;
       unwrap(await handle.step(named, depth));
     },
   };
+
+  function ended() {
+    statements -= 1;
+  }
 }
 
 /**
@@ -170,7 +231,8 @@ function laneOf(handle, inline) {
 async function settle(transaction, callback, keep, undo) {
   let result;
   try {
-    result = await callback(transaction);
+    const inside = { transaction, around: running.getStore() };
+    result = await running.run(inside, callback, transaction);
   } catch (error) {
     transaction.end();
     // What failed first is what the caller has to hear; a transaction that cannot be rolled back

@@ -49,12 +49,20 @@ function readOptions({ retries = 0, isolation, ...rest }) {
   if (!Number.isInteger(retries) || retries < 0 || retries > 1_000) {
     throw invalidInput("the option retries of withTransaction must be a whole number from 0 to 1000");
   }
-  if (isolation !== undefined && !Object.hasOwn(ISOLATIONS, isolation)) {
+  return { retries, isolation: isolationOf("withTransaction", isolation) };
+}
+
+/**
+ * The core's name of an isolation level.
+ *
+ * @param {string} owner of the option
+ * @param {string | undefined} isolation
+ */
+export function isolationOf(owner, isolation) {
+  if (isolation === undefined) return undefined;
+  if (!Object.hasOwn(ISOLATIONS, isolation)) {
     const known = Object.keys(ISOLATIONS).map((name) => `"${name}"`).join(", ");
-    throw invalidInput(`the option isolation of withTransaction must be one of ${known}`);
+    throw invalidInput(`the option isolation of ${owner} must be one of ${known}`);
   }
-  return {
-    retries,
-    isolation: isolation && ISOLATIONS[/** @type {keyof typeof ISOLATIONS} */ (isolation)],
-  };
+  return ISOLATIONS[/** @type {keyof typeof ISOLATIONS} */ (isolation)];
 }

@@ -14,7 +14,11 @@ export function readMetrics(native, engine, cleanup, hasher, unwrap) {
   return {
     engine,
     operations: read,
-    models: sums(read, ({ model }) => model),
+    // The application's own statements are of none.
+    models: sums(
+      read.filter((/** @type {import("../../index.js").OperationMetrics} */ { model }) => model !== ""),
+      ({ model }) => model,
+    ),
     errors: read.reduce(
       (/** @type {Record<string, number>} */ all, /** @type {import("../../index.js").OperationMetrics} */ { errors }) =>
         added(all, errors),

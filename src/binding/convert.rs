@@ -132,7 +132,7 @@ unsafe fn value(env: sys::napi_env, js: sys::napi_value) -> Result<Value> {
     }
 }
 
-fn from_number(number: f64) -> Value {
+pub fn from_number(number: f64) -> Value {
     let integer = number as i64;
     if integer as f64 == number && is_safe_integer(integer) {
         Value::Integer(integer)
@@ -143,13 +143,13 @@ fn from_number(number: f64) -> Value {
     }
 }
 
-fn unusable(what: &str) -> Error {
+pub fn unusable(what: &str) -> Error {
     Error::new(Status::InvalidArg, format!("{what} cannot be stored"))
 }
 
 /// # Safety
 /// As `value`, and `js` is a string.
-unsafe fn text(env: sys::napi_env, js: sys::napi_value) -> Result<String> {
+pub unsafe fn text(env: sys::napi_env, js: sys::napi_value) -> Result<String> {
     // Most values are short: one call with room for them saves asking for the length first.
     let mut room = Vec::<u8>::with_capacity(128);
     let mut written = 0;

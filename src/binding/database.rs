@@ -15,12 +15,12 @@ use super::bridge::Bridge;
 use super::convert::{Cells, Values, ValuesOfEach};
 use super::listener::Listener;
 use super::outcome::Outcome;
+use super::own::{Answered, Given};
 use super::runtime;
 use super::transaction::Transaction;
 use crate::database::{self, PlanId};
 use crate::engine::{Drained, sqlite};
 use crate::error::{Code, Error as CoreError};
-use crate::value::Value;
 
 #[napi]
 pub struct Database {
@@ -179,21 +179,17 @@ impl Database {
         })
     }
 
-    /// Runs one statement as it is; resolves to the names of its columns, and the cells of
-    /// its rows.
+    /// Runs a statement of the application's; resolves to what it gave.
     #[napi(ts_return_type = "Promise<any>")]
     pub fn query<'env>(
         &self,
         env: &'env Env,
         sql: String,
-        #[napi(ts_arg_type = "unknown[]")] values: Values,
-    ) -> Result<PromiseRaw<'env, Outcome<Cells>>> {
-        let pending = self.core.query(sql, values.0);
-        self.bridge.promise(env, async move {
-            let (columns, cells) = pending.await?;
-            let columns = columns.into_iter().map(Value::Text).collect();
-            Ok(Cells(vec![Value::List(columns), Value::List(cells)]))
-        })
+        #[napi(ts_arg_type = "unknown[]")] values: Given,
+    ) -> Result<PromiseRaw<'env, Outcome<Answered>>> {
+        let pending = self.core.query(sql.into(), values.0.into());
+        self.bridge
+            .promise(env, async move { pending.await.map(Answered) })
     }
 
     /// What has been counted, and how the connections are, as JSON.

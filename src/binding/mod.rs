@@ -13,6 +13,7 @@ mod convert;
 mod database;
 mod listener;
 mod outcome;
+mod own;
 mod packed;
 mod password;
 mod runtime;

@@ -8,6 +8,7 @@ use napi_derive::napi;
 use super::bridge::Bridge;
 use super::convert::{Cells, Values};
 use super::outcome::Outcome;
+use super::own::{Answered, Given};
 use crate::database::{self, PlanId};
 use crate::engine::Step;
 
@@ -67,6 +68,19 @@ impl Transaction {
         let pending = self.core.run(plan, values.0);
         self.bridge
             .promise(env, async move { pending.await.map(Cells) })
+    }
+
+    /// Runs a statement of the application's; resolves to what it gave.
+    #[napi(ts_return_type = "Promise<any>")]
+    pub fn query<'env>(
+        &self,
+        env: &'env Env,
+        sql: String,
+        #[napi(ts_arg_type = "unknown[]")] values: Given,
+    ) -> Result<PromiseRaw<'env, Outcome<Answered>>> {
+        let pending = self.core.query(sql.into(), values.0.into());
+        self.bridge
+            .promise(env, async move { pending.await.map(Answered) })
     }
 
     /// Takes a step on this thread; null where it could have to wait, true when done.

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use super::plans::Plans;
 use super::watch::{Watch, Watched};
 use super::{Backup, Database, Pending, PlanId};
+use crate::engine::own::{Answer, Cell};
 use crate::engine::server::Isolation;
 use crate::engine::sqlite::{self, Sqlite};
+use crate::engine::words::Script;
 use crate::engine::{Call, Connections, Drained, Program, Rows, Statement, Step};
 use crate::error::{Code, Error, Result};
 use crate::maintenance;
@@ -137,11 +139,16 @@ impl Database for Local {
         self.engine.backup(path, overwrite).map(Arc::new)
     }
 
-    fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)> {
+    fn query(&self, sql: Arc<str>, values: Arc<[Cell]>) -> Pending<Answer> {
         let (engine, in_flight) = (self.engine.clone(), self.engine.gate().enter());
+        let (watch, call) = (self.watch.clone(), begin());
         Box::pin(async move {
-            let work = engine.query(in_flight?, sql, values);
-            engine.gate().until_cut(work).await
+            let in_flight = in_flight?;
+            let watched = watch.over_own(&sql, Script::Sqlite);
+            let work = engine.query(in_flight, sql, values, &call);
+            let result = engine.gate().until_cut(work).await;
+            watch.note_call(&watched, &call, &result);
+            result
         })
     }
 
@@ -227,6 +234,18 @@ impl super::Transaction for Transaction {
             let work = pin!(engine.run(plan.plan.clone(), values, &call));
             let result = database.gate().until_cut(work).await;
             watch.note_call(&plan, &call, &result);
+            result
+        })
+    }
+
+    fn query(&self, sql: Arc<str>, values: Arc<[Cell]>) -> Pending<Answer> {
+        let (engine, database) = (self.engine.clone(), self.database.clone());
+        let (watch, call) = (self.watch.clone(), begin());
+        Box::pin(async move {
+            let watched = watch.over_own(&sql, Script::Sqlite);
+            let work = engine.query(sql, values, &call);
+            let result = database.gate().until_cut(work).await;
+            watch.note_call(&watched, &call, &result);
             result
         })
     }

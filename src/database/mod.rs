@@ -20,6 +20,7 @@ use self::local::Local;
 use self::remote::Remote;
 use self::watch::Watch;
 use crate::engine::mysql::MySql;
+use crate::engine::own::{Answer, Cell};
 use crate::engine::postgres::Postgres;
 use crate::engine::server::{Config, Isolation, Server};
 pub use crate::engine::sqlite::Backup;
@@ -71,8 +72,8 @@ pub trait Database: Send + Sync {
     /// Begins a copy to a file, where a database is one itself.
     fn backup(&self, path: &Path, overwrite: bool) -> Result<Arc<Backup>>;
 
-    /// Runs one statement as it is: the names of its columns, and the cells of its rows.
-    fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)>;
+    /// Runs a statement of the application's.
+    fn query(&self, sql: Arc<str>, values: Arc<[Cell]>) -> Pending<Answer>;
 
     /// What has happened so far, and who is told.
     fn watch(&self) -> &Watch;
@@ -105,6 +106,10 @@ pub trait Transaction: Send + Sync {
     fn run_now(&self, plan: PlanId, values: &[Value]) -> Result<Option<Rows>>;
 
     fn run(&self, plan: PlanId, values: Vec<Value>) -> Pending<Rows>;
+
+    /// Runs a statement of the application's. Those of one transaction run in the order in which
+    /// they were asked for.
+    fn query(&self, sql: Arc<str>, values: Arc<[Cell]>) -> Pending<Answer>;
 
     /// Takes a step on this thread; `false` means that it could have to wait.
     fn step_now(&self, step: Step) -> Result<bool>;

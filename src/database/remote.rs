@@ -9,6 +9,7 @@ use super::plans::Plans;
 use super::watch::{Watch, Watched};
 use super::{Backup, Database, Pending, PlanId};
 use crate::engine::mysql::MySql;
+use crate::engine::own::{Answer, Cell};
 use crate::engine::postgres::Postgres;
 use crate::engine::server::{self, Driver, Isolation, Plan, Server, Tables};
 use crate::engine::{Call, Connections, Drained, Program, Rows, Step};
@@ -165,12 +166,16 @@ impl<D: Speaks + Surveys + Locks> Database for Remote<D> {
         )))
     }
 
-    fn query(&self, sql: String, values: Vec<Value>) -> Pending<(Vec<String>, Rows)> {
+    fn query(&self, sql: Arc<str>, values: Arc<[Cell]>) -> Pending<Answer> {
         let in_flight = self.server.gate().enter();
-        let server = self.server.clone();
+        let (server, watch, call) = (self.server.clone(), self.watch.clone(), Call::begin());
         Box::pin(async move {
-            let work = server.query(in_flight?, &sql, &values);
-            server.gate().until_cut(work).await
+            let in_flight = in_flight?;
+            let watched = watch.over_own(&sql, D::SCRIPT);
+            let work = pin!(server.query(in_flight, &sql, &values, &call));
+            let result = server.gate().until_cut(work).await;
+            watch.note_call(&watched, &call, &result);
+            result
         })
     }
 
@@ -183,12 +188,12 @@ impl<D: Speaks + Surveys + Locks> Database for Remote<D> {
     }
 
     fn version(&self) -> Pending<String> {
-        let asked = self.query(D::VERSION.to_owned(), Vec::new());
+        let (server, in_flight) = (self.server.clone(), self.server.gate().enter());
         Box::pin(async move {
-            match asked.await?.1.pop() {
-                Some(Value::Text(version)) => Ok(version),
-                _ => Err(Error::new(Code::Internal, "the server has no version")),
-            }
+            let work = server.ask(in_flight?, D::VERSION);
+            let mut rows = server.gate().until_cut(work).await?;
+            let version = rows.pop().and_then(|mut row| row.pop()).flatten();
+            version.ok_or_else(|| Error::new(Code::Internal, "the server has no version"))
         })
     }
 
@@ -231,6 +236,18 @@ impl<D: Driver> super::Transaction for Transaction<D> {
             let work = pin!(engine.run(&plan.plan, &values, &call));
             let result = server.gate().until_cut(work).await;
             watch.note_call(&plan, &call, &result);
+            result
+        })
+    }
+
+    fn query(&self, sql: Arc<str>, values: Arc<[Cell]>) -> Pending<Answer> {
+        let (engine, server) = (self.engine.clone(), self.server.clone());
+        let (watch, call) = (self.watch.clone(), Call::begin());
+        Box::pin(async move {
+            let watched = watch.over_own(&sql, D::SCRIPT);
+            let work = pin!(engine.query(&sql, &values, &call));
+            let result = server.gate().until_cut(work).await;
+            watch.note_call(&watched, &call, &result);
             result
         })
     }

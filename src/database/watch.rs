@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::engine::server::{Driver, Plan};
-use crate::engine::{Call, Connections, Rows, Statement, Step};
+use crate::engine::words::{self, Script};
+use crate::engine::{Call, Connections, Statement, Step};
 use crate::error::Result;
 use crate::events::{Event, Events};
 use crate::metrics::{Counted, Metrics, Series};
@@ -43,6 +44,18 @@ impl<D: Driver> Shape for Plan<D> {
     }
 }
 
+/// A statement of the application's.
+pub struct Own {
+    sql: Arc<str>,
+    script: Script,
+}
+
+impl Shape for Own {
+    fn shape(&self) -> String {
+        words::without_values(&self.sql, self.script)
+    }
+}
+
 /// What a database has counted, and how its connections are.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,17 +82,23 @@ impl Watch {
         }
     }
 
+    /// All statements of the application's are counted together.
+    pub fn over_own(&self, sql: &Arc<str>, script: Script) -> Watched<Own> {
+        let sql = sql.clone();
+        self.over(Own { sql, script }, "query", "")
+    }
+
     /// How `call` went.
-    pub fn note_call<P: Shape>(&self, watched: &Watched<P>, call: &Call, result: &Result<Rows>) {
+    pub fn note_call<P: Shape, T>(&self, watched: &Watched<P>, call: &Call, result: &Result<T>) {
         self.note(watched, call.elapsed(), call.waited(), result);
     }
 
-    pub fn note<P: Shape>(
+    pub fn note<P: Shape, T>(
         &self,
         Watched { plan, series }: &Watched<P>,
         duration: Duration,
         waited: Duration,
-        result: &Result<Rows>,
+        result: &Result<T>,
     ) {
         series.latency.note(duration);
         if duration >= self.slow_after {

@@ -6,12 +6,14 @@ mod connections;
 mod fit;
 pub mod gate;
 pub mod mysql;
+pub mod own;
 pub mod postgres;
 pub mod server;
 pub mod sqlite;
 mod statement;
 mod step;
 mod waiter;
+pub mod words;
 
 pub use call::Call;
 pub use connections::Connections;

@@ -21,15 +21,6 @@ pub fn decode(row: &MySqlRow, statement: &Statement, cells: &mut Rows) -> Result
     Ok(())
 }
 
-/// The cells of a row of which nothing is known but what the server says.
-pub fn as_it_is(row: &MySqlRow, cells: &mut Rows) -> Result<()> {
-    for index in 0..row.len() {
-        let stored = row.try_get_raw(index).map_err(|_| unreadable())?;
-        cells.push(cell(&Column::Scalar(Kind::String), stored)?);
-    }
-    Ok(())
-}
-
 fn cell(column: &Column, stored: MySqlValueRef) -> Result<Value> {
     // `is_null` takes a day that is none for a null.
     let bytes = decoded::<&[u8]>(stored.clone());
@@ -83,7 +74,7 @@ fn scalar(kind: Kind, name: &str, bytes: &[u8], stored: MySqlValueRef) -> Result
     }
 }
 
-fn signed(bytes: &[u8]) -> Result<i64> {
+pub fn signed(bytes: &[u8]) -> Result<i64> {
     Ok(match bytes.len() {
         1 => i8::from_le_bytes(sized(bytes)?).into(),
         2 => i16::from_le_bytes(sized(bytes)?).into(),
@@ -92,7 +83,7 @@ fn signed(bytes: &[u8]) -> Result<i64> {
     })
 }
 
-fn unsigned<'b>(bytes: impl ExactSizeIterator<Item = &'b u8>) -> Result<u64> {
+pub fn unsigned<'b>(bytes: impl ExactSizeIterator<Item = &'b u8>) -> Result<u64> {
     if bytes.len() > 8 {
         return Err(unreadable());
     }
@@ -108,19 +99,19 @@ fn from_unsigned(kind: Kind, integer: u64) -> Result<Value> {
     }
 }
 
-fn sized<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
+pub fn sized<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
     bytes.try_into().map_err(|_| unreadable())
 }
 
-fn utf8(text: &[u8]) -> Result<&str> {
+pub fn utf8(text: &[u8]) -> Result<&str> {
     std::str::from_utf8(text).map_err(|_| undecodable("a text that is not UTF-8"))
 }
 
-fn no_day() -> Error {
+pub fn no_day() -> Error {
     undecodable("a date that is no day of the calendar")
 }
 
-fn unreadable() -> Error {
+pub fn unreadable() -> Error {
     malformed().with_cause("a value in an unknown format")
 }
 

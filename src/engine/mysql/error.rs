@@ -48,6 +48,31 @@ pub fn from_server(error: &sqlx::Error, attempt: &str) -> Failure {
     Failure { error, fate }
 }
 
+/// As `from_server`, of a statement of the application's: what is wrong with it is no lack of a
+/// migration, and the server's words about that are about the application's own text.
+pub fn from_own(error: &sqlx::Error, attempt: &str) -> Failure {
+    let failure = from_server(error, attempt);
+    let Some(told) = told(error) else {
+        return failure;
+    };
+    if !matches!(failure.error.code, Code::Internal | Code::SchemaMismatch)
+        || matches!(told.number(), 1054 | 1109 | 1146 | 1049)
+    {
+        return failure;
+    }
+    let mut error = Error::invalid_input(format!("{attempt} failed: {}", told.message()));
+    error.sql_state = failure.error.sql_state.clone();
+    Failure {
+        error,
+        fate: failure.fate,
+    }
+}
+
+/// Whether the server runs such statements only as they are.
+pub fn is_unpreparable(error: &sqlx::Error) -> bool {
+    told(error).is_some_and(|told| told.number() == 1295)
+}
+
 /// What went wrong while connecting to `server`.
 pub fn from_connect(error: &sqlx::Error, server: &str) -> Failure {
     let told = told(error);

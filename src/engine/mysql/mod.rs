@@ -3,19 +3,23 @@
 mod decode;
 mod encode;
 mod error;
+mod leaves;
 pub mod listing;
+mod own;
 pub mod types;
 
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Either, Executor, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Either, Executor, Row};
 
 use self::types::ColumnType;
+use super::own::{Answer, Cell};
 use super::server::{
-    Address, Config, Driver, Executed, Failure, Fate, Isolation, Tables, Texts, TlsMode,
+    Address, Config, Driver, Executed, Failure, Fate, Isolation, Known, Tables, Texts, TlsMode,
 };
+use super::words::Script;
 use super::{Keep, Rows, Statement};
 use crate::error::Code;
 use crate::value::Value;
@@ -292,34 +296,29 @@ impl Driver for MySql {
         texts.map_err(failed)
     }
 
-    async fn query(
+    // Nothing does; see `leaves`.
+    const RESET: &'static str = "ROLLBACK";
+
+    const SCRIPT: Script = Script::MySql;
+
+    fn know(&self, sql: &str) -> Known {
+        leaves::know(sql)
+    }
+
+    async fn run_own(
         &self,
         connection: &mut Connection,
         sql: &str,
-        values: &[Value],
-    ) -> Result<(Vec<String>, Rows), Failure> {
-        // Closing a statement would cost the next one 40 ms; see `fetch`.
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(true);
-        for value in values {
-            query = match value {
-                Value::Null | Value::List(_) => query.bind(None::<String>),
-                Value::Boolean(boolean) => query.bind(*boolean),
-                Value::Integer(integer) | Value::Timestamp(integer) => query.bind(*integer),
-                Value::Real(real) => query.bind(*real),
-                Value::Text(text) => query.bind(text),
-            };
+        values: &[Cell],
+    ) -> Result<Answer, Failure> {
+        let mut result = own::run(&mut connection.raw, sql, values).await;
+        if let Err(failure) = &mut result
+            && failure.error.code == Code::DatabaseLocked
+            && connection.rolls_back_on_timeout
+        {
+            failure.fate = Fate::Conflict { whole: true };
         }
-        let failed = |error| error::from_server(&error, "a statement");
-        let rows = connection.raw.fetch_all(query).await.map_err(failed)?;
-        let columns = rows.first().map_or(Vec::new(), |row: &MySqlRow| {
-            let columns = row.columns().iter();
-            columns.map(|column| column.name().to_owned()).collect()
-        });
-        let mut cells = Rows::new();
-        for row in &rows {
-            decode::as_it_is(row, &mut cells)?;
-        }
-        Ok((columns, cells))
+        result
     }
 
     fn begin(&self, isolation: Option<Isolation>) -> String {

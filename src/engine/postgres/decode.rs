@@ -20,16 +20,6 @@ pub fn decode(row: &Row, statement: &Statement, cells: &mut Rows) -> Result<()> 
     Ok(())
 }
 
-/// The cells of a row of which nothing is known but what the server says.
-pub fn as_it_is(row: &Row, cells: &mut Rows) -> Result<()> {
-    for (index, column) in row.columns().iter().enumerate() {
-        let is_flag = column.type_().oid() == types::BOOL;
-        let kind = if is_flag { Kind::Boolean } else { Kind::String };
-        cells.push(cell(&Column::Scalar(kind), row, index)?);
-    }
-    Ok(())
-}
-
 fn cell(column: &Column, row: &Row, index: usize) -> Result<Value> {
     let stored: Stored = row
         .try_get(index)
@@ -48,7 +38,7 @@ fn cell(column: &Column, row: &Row, index: usize) -> Result<Value> {
 }
 
 /// A cell in PostgreSQL's binary format; none is NULL.
-struct Stored<'r>(Option<&'r [u8]>);
+pub struct Stored<'r>(pub Option<&'r [u8]>);
 
 impl<'r> FromSql<'r> for Stored<'r> {
     fn from_sql(_: &Type, bytes: &'r [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
@@ -150,28 +140,28 @@ fn json_of(value: Value) -> serde_json::Value {
     }
 }
 
-struct Reader<'b>(&'b [u8]);
+pub struct Reader<'b>(pub &'b [u8]);
 
 impl<'b> Reader<'b> {
-    fn take(&mut self, length: usize) -> Result<&'b [u8]> {
+    pub fn take(&mut self, length: usize) -> Result<&'b [u8]> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or_else(unreadable)?;
         self.0 = rest;
         Ok(taken)
     }
 
-    fn int(&mut self) -> Result<i32> {
+    pub fn int(&mut self) -> Result<i32> {
         Ok(i32::from_be_bytes(sized(self.take(4)?)?))
     }
 }
 
-fn sized<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
+pub fn sized<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
     bytes.try_into().map_err(|_| unreadable())
 }
 
-fn utf8(text: &[u8]) -> Result<&str> {
+pub fn utf8(text: &[u8]) -> Result<&str> {
     std::str::from_utf8(text).map_err(|_| undecodable("a text that is not UTF-8"))
 }
 
-fn unreadable() -> Error {
+pub fn unreadable() -> Error {
     malformed().with_cause("a value in an unknown format")
 }

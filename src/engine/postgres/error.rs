@@ -28,11 +28,15 @@ pub fn from_statement(
 
 /// Why `statement` was not sent: the connection has ended.
 pub fn before_statement(connection: &Connection, statement: &Statement) -> Failure {
-    let message = format!(
-        "{} found its connection closed, and was not carried out",
-        attempt(statement)
-    );
-    let mut error = Error::new(Code::ConnectionLost, message).with_table(&statement.table);
+    let mut failure = before_sending(connection, &attempt(statement));
+    failure.error = failure.error.with_table(&statement.table);
+    failure
+}
+
+/// As `before_statement`, of whatever `attempt` names.
+pub fn before_sending(connection: &Connection, attempt: &str) -> Failure {
+    let message = format!("{attempt} found its connection closed, and was not carried out");
+    let mut error = Error::new(Code::ConnectionLost, message);
     if let Some(why) = connection.why_ended() {
         error = error.with_cause(why);
     }

@@ -1,9 +1,11 @@
 //! PostgreSQL, and what speaks its protocol, over tokio-postgres.
 
+mod cells;
 mod connection;
 mod decode;
 mod encode;
 mod error;
+mod own;
 mod tls;
 pub mod types;
 
@@ -17,7 +19,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use self::connection::{Connection, Facts};
 use self::types::ColumnType;
-use super::server::{Address, Config, Driver, Executed, Failure, Isolation, Share, Tables, Texts};
+use super::own::{Answer, Cell};
+use super::server::{
+    Address, Config, Driver, Executed, Failure, Isolation, Known, Share, Tables, Texts,
+};
+use super::words::Script;
 use super::{Keep, Rows, Statement};
 use crate::error::Error;
 use crate::value::Value;
@@ -200,23 +206,21 @@ impl Driver for Postgres {
         texts.map_err(|error| error::from_server(&error, connection, attempt))
     }
 
-    async fn query(
+    const RESET: &'static str = own::RESET;
+
+    const SCRIPT: Script = Script::Postgres;
+
+    fn know(&self, sql: &str) -> Known {
+        own::know(sql)
+    }
+
+    async fn run_own(
         &self,
         connection: &mut Connection,
         sql: &str,
-        values: &[Value],
-    ) -> Result<(Vec<String>, Rows), Failure> {
-        let values: Vec<Given> = values.iter().map(given).collect();
-        let rows = ask(connection, sql, &values, "a statement").await?;
-        let columns = rows.first().map_or(Vec::new(), |row: &Row| {
-            let columns = row.columns().iter();
-            columns.map(|column| column.name().to_owned()).collect()
-        });
-        let mut cells = Rows::new();
-        for row in &rows {
-            decode::as_it_is(row, &mut cells)?;
-        }
-        Ok((columns, cells))
+        values: &[Cell],
+    ) -> Result<Answer, Failure> {
+        own::run(connection, sql, values).await
     }
 
     fn begin(&self, isolation: Option<Isolation>) -> String {
@@ -235,17 +239,6 @@ impl Driver for Postgres {
 }
 
 type Given<'v> = (&'v (dyn ToSql + Sync), Type);
-
-/// A value of which nothing is known but itself.
-fn given(value: &Value) -> Given<'_> {
-    match value {
-        Value::Null | Value::List(_) => (&None::<&str>, Type::TEXT),
-        Value::Boolean(boolean) => (boolean, Type::BOOL),
-        Value::Integer(integer) | Value::Timestamp(integer) => (integer, Type::INT8),
-        Value::Real(real) => (real, Type::FLOAT8),
-        Value::Text(text) => (text, Type::TEXT),
-    }
-}
 
 /// Runs a statement without keeping it prepared.
 async fn ask(

@@ -6,7 +6,11 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::failure::Failure;
+use super::own::Changes;
+use crate::engine::own::{Answer, Cell};
+use crate::engine::words::Script;
 use crate::engine::{Rows, Statement};
+use crate::error::{Error, Result as CoreResult};
 use crate::value::Value;
 
 pub trait Driver: Send + Sync + 'static {
@@ -71,13 +75,22 @@ pub trait Driver: Send + Sync + 'static {
         values: &[&str],
     ) -> impl Future<Output = Result<Vec<Texts>, Failure>> + Send;
 
-    /// Runs one statement as it is: the names of its columns, and the cells of its rows.
-    fn query(
+    /// How its statements are written.
+    const SCRIPT: Script;
+
+    /// What a statement of the application's is, as far as its words tell.
+    fn know(&self, sql: &str) -> Known;
+
+    /// Runs a statement of the application's.
+    fn run_own(
         &self,
         connection: &mut Self::Connection,
         sql: &str,
-        values: &[Value],
-    ) -> impl Future<Output = Result<(Vec<String>, Rows), Failure>> + Send;
+        values: &[Cell],
+    ) -> impl Future<Output = Result<Answer, Failure>> + Send;
+
+    /// Undoes, outside of transactions or in one, what `Leaves::Session` may have left.
+    const RESET: &'static str;
 
     /// What begins a transaction.
     fn begin(&self, isolation: Option<Isolation>) -> String;
@@ -89,6 +102,52 @@ pub trait Driver: Send + Sync + 'static {
 }
 
 pub type Share<C> = fn(&C) -> C;
+
+/// What is known of a statement of the application's before it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub leaves: Leaves,
+    pub changes: Changes,
+    /// Why it is run nowhere.
+    pub refused: Option<&'static str>,
+    /// Why it is not run in a transaction.
+    pub refused_inside: Option<&'static str>,
+    /// Whether it may end the transaction that it runs in without saying so.
+    pub may_end: bool,
+}
+
+impl Known {
+    pub fn check_outside(&self) -> CoreResult<()> {
+        self.refused
+            .map_or(Ok(()), |why| Err(Error::invalid_input(why)))
+    }
+
+    pub fn check_inside(&self) -> CoreResult<()> {
+        self.check_outside()?;
+        self.refused_inside
+            .map_or(Ok(()), |why| Err(Error::invalid_input(why)))
+    }
+}
+
+/// What a statement may leave in its session, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leaves {
+    Nothing,
+    /// What a reset undoes.
+    Session,
+    /// What only the end of the connection undoes.
+    Unknown,
+}
+
+impl Leaves {
+    /// As `self`, after a reset in the transaction that the statement ran in.
+    pub fn after_own_transaction(self) -> Self {
+        match self {
+            Self::Session => Self::Nothing,
+            other => other,
+        }
+    }
+}
 
 /// By table and column.
 pub type Tables<C> = HashMap<String, HashMap<String, C>>;

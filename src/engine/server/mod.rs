@@ -8,6 +8,7 @@ mod batching;
 pub mod config;
 mod driver;
 mod failure;
+mod own;
 mod plan;
 mod pool;
 mod replicas;
@@ -24,8 +25,9 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 pub use config::{Address, Config, Tls, TlsMode};
-pub use driver::{Driver, Executed, Isolation, Share, Tables, Texts};
+pub use driver::{Driver, Executed, Isolation, Known, Leaves, Share, Tables, Texts};
 pub use failure::{Failure, Fate, Unreachable, lost};
+pub use own::Changes;
 pub use plan::Plan;
 pub use transaction::Transaction;
 
@@ -431,21 +433,6 @@ impl<D: Driver> Server<D> {
                 ..first
             }),
         }
-    }
-
-    /// Runs one statement as it is, on the primary, once.
-    pub async fn query(
-        &self,
-        _in_flight: InFlight,
-        sql: &str,
-        values: &[Value],
-    ) -> Result<(Vec<String>, Rows)> {
-        let mut held = Held::Alone(self.primary.lease("a statement").await?);
-        held.distrust();
-        let work = self.driver().query(&mut held, sql, values);
-        let result = self.in_time("a statement", work).await;
-        held.settle(&self.primary, &result);
-        result.map_err(|failure| failure.error)
     }
 
     /// A connection of its own, beside the pool.

@@ -422,6 +422,11 @@ impl<D: Driver> Lease<D> {
         }
     }
 
+    /// Takes the connection out of the pool.
+    pub fn take(mut self) -> Option<D::Connection> {
+        self.connection.take().map(|lent| Object::take(lent).raw)
+    }
+
     /// Marks the connection as unusable until `trust`: whoever drops the lease in between, a
     /// cancelled caller, closes it.
     pub fn distrust(&mut self) {

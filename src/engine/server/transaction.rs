@@ -12,11 +12,12 @@ use std::sync::{Arc, Weak};
 use tokio::sync::Mutex;
 
 use super::Server;
-use super::driver::{Driver, Isolation};
+use super::driver::{Driver, Isolation, Known, Leaves};
 use super::failure::{Failure, Fate};
 use super::plan::Plan;
 use super::pool::Lease;
 use crate::engine::gate::{BY_CLOSE, Cut, InFlight};
+use crate::engine::own::{ATTEMPT, Answer, Cell};
 use crate::engine::{Access, Call, Rows, Step};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
@@ -40,7 +41,9 @@ enum State<D: Driver> {
 struct Open<D: Driver> {
     lease: Lease<D>,
     guard: Guard,
-    _in_flight: InFlight,
+    /// What statements of the application's may have left in the session.
+    leaves: Leaves,
+    in_flight: InFlight,
 }
 
 /// The savepoint that a failing statement is rolled back to, where it would otherwise take the
@@ -55,8 +58,12 @@ enum Guard {
 }
 
 const GUARD: &str = "better_auth_guard";
+/// Gone after a statement of the application's that has ended the transaction.
+const WITNESS: &str = "better_auth_witness";
 const BY_CALLER: &str = "the transaction has already been committed or rolled back; await \
                          everything inside its callback";
+const BY_STATEMENT: &str = "a statement of the application's has ended the transaction, which \
+                            cannot be undone; run such statements outside of transactions";
 const BY_SERVER: &str = "the server rolled the transaction back after an earlier failure";
 const BY_LOSS: &str =
     "the connection of the transaction was lost, and the server has rolled it back";
@@ -93,6 +100,17 @@ impl<D: Driver> Transaction<D> {
         if matches!(&result, Err(failure) if failure.fate == Fate::Outdated) {
             result = self.run_in(&mut state, plan, values).await;
         }
+        result.map_err(|failure| failure.error)
+    }
+
+    /// Runs a statement of the application's, with which the transaction begins if it has not.
+    pub async fn query(&self, sql: &str, values: &[Cell], call: &Call) -> Result<Answer> {
+        let known = self.server.driver().know(sql);
+        known.check_inside()?;
+        let mut state = self.state.lock().await;
+        self.begin(&mut state).await?;
+        call.stops_waiting();
+        let result = self.query_in(&mut state, sql, values, known).await;
         result.map_err(|failure| failure.error)
     }
 
@@ -133,7 +151,8 @@ impl<D: Driver> Transaction<D> {
         *state = State::Open(Open {
             lease,
             guard: Guard::Fresh,
-            _in_flight: in_flight,
+            leaves: Leaves::Nothing,
+            in_flight,
         });
         Ok(())
     }
@@ -186,6 +205,62 @@ impl<D: Driver> Transaction<D> {
         result
     }
 
+    async fn query_in(
+        &self,
+        state: &mut State<D>,
+        sql: &str,
+        values: &[Cell],
+        known: Known,
+    ) -> Result<Answer, Failure> {
+        let server = &self.server;
+        let open = open(state)?;
+        open.leaves = open.leaves.max(known.leaves);
+        let result = {
+            let Open { lease, guard, .. } = open;
+            let work = pin!(async {
+                renew::<D>(server, lease, guard).await?;
+                if !known.may_end {
+                    return server.driver().run_own(lease, sql, values).await;
+                }
+                self.run_watched(lease, sql, values).await
+            });
+            server.in_time(ATTEMPT, work).await
+        };
+        match &result {
+            Ok(_) => {
+                open.guard = Guard::Stale;
+                server.note_changes(known.changes);
+            }
+            Err(failure) => self.recover(state, failure).await,
+        }
+        result
+    }
+
+    /// Runs a statement that may end the transaction, and notices if it has.
+    async fn run_watched(
+        &self,
+        connection: &mut D::Connection,
+        sql: &str,
+        values: &[Cell],
+    ) -> Result<Answer, Failure> {
+        let driver = self.server.driver();
+        let set = format!("SAVEPOINT {WITNESS}");
+        driver.control(connection, &set, "set a savepoint").await?;
+        let result = driver.run_own(connection, sql, values).await;
+        if matches!(&result, Err(failure) if failure.ends_transaction()) {
+            return result;
+        }
+        let release = format!("RELEASE SAVEPOINT {WITNESS}");
+        match driver.control(connection, &release, "a savepoint").await {
+            Ok(()) => result,
+            Err(failure) if failure.spoils_connection() => Err(failure),
+            Err(_) => Err(Failure {
+                error: ended(BY_STATEMENT),
+                fate: Fate::Conflict { whole: true },
+            }),
+        }
+    }
+
     /// After a statement that failed: either the transaction goes on without it, or it has ended.
     async fn recover(&self, state: &mut State<D>, failure: &Failure) {
         if failure.spoils_connection() {
@@ -228,10 +303,23 @@ impl<D: Driver> Transaction<D> {
                 self.server.driver().control(lease, "ROLLBACK", "roll back"),
             )
             .await;
+        let ended = replace(state, State::Ended(BY_SERVER));
         if rolled_back.is_ok() {
-            lease.trust();
+            self.give_back(ended);
         }
-        *state = State::Ended(BY_SERVER);
+    }
+
+    /// The connection of a transaction that has ended goes back. Otherwise it is closed.
+    fn give_back(&self, state: State<D>) {
+        if let State::Open(Open {
+            lease,
+            leaves,
+            in_flight,
+            ..
+        }) = state
+        {
+            self.server.give_back(lease, leaves, in_flight);
+        }
     }
 
     fn lose(&self, state: &mut State<D>, failure: &Failure) {
@@ -242,10 +330,23 @@ impl<D: Driver> Transaction<D> {
 
     async fn step_in(&self, state: &mut State<D>, step: Step) -> Result<()> {
         let server = &self.server;
-        let Open { lease, guard, .. } = open(state).map_err(|failure| failure.error)?;
+        let Open {
+            lease,
+            guard,
+            leaves,
+            ..
+        } = open(state).map_err(|failure| failure.error)?;
         // The savepoint is inside the one that is left, or outside the one that is entered.
         *guard = Guard::Missing;
-        let sql = step.sql();
+        let mut sql = step.sql();
+        if step == Step::Commit
+            && *leaves == Leaves::Session
+            && server.driver().always_in_transaction()
+        {
+            // A pooler gives the session to somebody else when the transaction ends.
+            sql = format!("{}; {sql}", D::RESET);
+            *leaves = leaves.after_own_transaction();
+        }
         let taken = server
             .in_time(
                 step.attempt(),
@@ -258,8 +359,8 @@ impl<D: Driver> Transaction<D> {
         match taken {
             Ok(()) => {
                 if step.ends_it() {
-                    lease.trust();
-                    *state = State::Ended(BY_CALLER);
+                    let ended = replace(state, State::Ended(BY_CALLER));
+                    self.give_back(ended);
                 }
                 Ok(())
             }

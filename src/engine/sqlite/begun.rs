@@ -1,14 +1,17 @@
 //! A transaction that has begun: it holds the turn to write until it ends.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
 use super::connection::{Connection, Patience, Ran};
+use super::guard::Place;
 use super::lanes::Lanes;
 use super::off_thread;
 use super::turn::Permit;
 use crate::engine::gate::closed;
+use crate::engine::own::{Answer, Cell};
 use crate::engine::{Access, Call, Rows, Statement, Step};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
@@ -21,6 +24,8 @@ pub struct Begun {
     lanes: Arc<Lanes>,
     /// Taken when the transaction ends.
     permit: Mutex<Option<Permit>>,
+    /// Whether a statement of the application's may have changed the connection.
+    changed: AtomicBool,
 }
 
 impl Begun {
@@ -59,6 +64,7 @@ impl Begun {
         Self {
             lanes: lanes.clone(),
             permit: Mutex::new(Some(permit)),
+            changed: AtomicBool::new(false),
         }
     }
 
@@ -93,6 +99,28 @@ impl Begun {
             let mut lane = transaction.lanes.writing()?;
             call.stops_waiting();
             transaction.connection(&mut lane)?.run(&statement, &values)
+        })
+        .await
+    }
+
+    /// Runs a statement of the application's.
+    pub async fn query(
+        self: &Arc<Self>,
+        sql: Arc<str>,
+        values: Arc<[Cell]>,
+        call: &Arc<Call>,
+    ) -> Result<Answer> {
+        let (transaction, call) = (self.clone(), call.clone());
+        off_thread(move || {
+            let mut lane = transaction.lanes.writing()?;
+            call.stops_waiting();
+            let replaceable = !transaction.lanes.is_memory();
+            let connection = transaction.connection(&mut lane)?;
+            let (answer, seen) = connection.run_own(&sql, &values, Place::Inside { replaceable });
+            if seen.session {
+                transaction.changed.store(true, Ordering::Relaxed);
+            }
+            answer
         })
         .await
     }
@@ -158,9 +186,11 @@ impl Begun {
         lane.as_mut().ok_or_else(closed)
     }
 
-    /// Passes the turn on. A connection that cannot leave its transaction is closed.
+    /// Passes the turn on. A connection that cannot leave its transaction is closed, and one that
+    /// the application has changed.
     fn let_go(&self, lane: &mut Option<Connection>) {
-        if lane.as_ref().is_some_and(Connection::in_transaction) {
+        let changed = self.changed.load(Ordering::Relaxed);
+        if changed || lane.as_ref().is_some_and(Connection::in_transaction) {
             *lane = None;
         }
         self.permit.lock().take();

@@ -11,6 +11,7 @@ use rusqlite::config::DbConfig;
 use super::busy::Busy;
 use super::checkpoint::Log;
 use super::config::{Config, Location};
+use super::guard::Guard;
 use super::{decode, encode, error, fold};
 use crate::engine::{Keep, Rows, Statement};
 use crate::error::Result;
@@ -34,6 +35,7 @@ pub struct Connection {
     budget: Arc<Budget>,
     patience: Patience,
     busy_timeout: Duration,
+    guard: Guard,
     // Declared after `raw`, whose hooks refer to them.
     busy: Arc<Busy>,
     _log: Arc<Log>,
@@ -61,9 +63,10 @@ pub enum Ran {
 pub enum RanTogether {
     /// They are committed, but for those that failed by themselves.
     Committed(Vec<Result<Rows>>),
-    WouldWait,
-    /// Nothing of them is there: one of them ended the transaction, or it could not be committed.
-    /// Each has to run by itself, so that none fails for another.
+    /// Nothing of them is there, as others keep the database locked.
+    Locked,
+    /// Nothing of them is there: one of them took too long or ended the transaction, or that could
+    /// not be committed. Each has to run by itself, so that none fails for another.
     Apart,
 }
 
@@ -93,11 +96,14 @@ impl Connection {
         let budget = Arc::new(Budget(AtomicU32::new(Budget::UNLIMITED)));
         prepare(&raw, config, &budget, interrupted)
             .map_err(|error| error::from_open(&error, config, Some(&raw)))?;
+        let guard =
+            Guard::install(&raw).map_err(|error| error::from_open(&error, config, Some(&raw)))?;
         // Nothing fails from here on: `raw` is closed before what its hooks refer to.
         let busy = Busy::watch(&raw, config.busy_timeout);
         let log = log.watch(&raw);
         Ok(Self {
             raw,
+            guard,
             budget,
             patience: Patience::ForLocks,
             busy_timeout: config.busy_timeout,
@@ -173,16 +179,11 @@ impl Connection {
         if self.in_transaction() {
             self.control("ROLLBACK", "roll back", Patience::ForWork)?;
         }
-        match ran {
-            Ok(results) => Ok(RanTogether::Committed(results)),
-            Err(error) if error::would_wait(&error) && patience != Patience::ForLocks => {
-                Ok(RanTogether::WouldWait)
-            }
-            Err(error) if error::is_locked(&error) => {
-                Err(error::from_control(&error, "a write", &self.raw))
-            }
-            Err(_) => Ok(RanTogether::Apart),
-        }
+        Ok(match ran {
+            Ok(results) => RanTogether::Committed(results),
+            Err(error) if error::is_locked(&error) => RanTogether::Locked,
+            Err(_) => RanTogether::Apart,
+        })
     }
 
     fn in_one_commit<'w>(
@@ -256,25 +257,20 @@ impl Connection {
         result
     }
 
-    /// Runs one statement as it is: the names of its columns, and the cells of its rows.
-    pub fn query(&mut self, sql: &str, values: &[Value]) -> Result<(Vec<String>, Rows)> {
+    /// What tells of a statement of the application's what it does.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Statements wait for locks from now on.
+    pub fn be_patient(&mut self) {
         self.be(Patience::ForLocks);
-        let failed = |error| error::from_control(&error, "a statement", &self.raw);
-        let mut prepared = self.raw.prepare(sql).map_err(failed)?;
-        let columns: Vec<String> = prepared
-            .column_names()
-            .into_iter()
-            .map(ToOwned::to_owned)
-            .collect();
-        let values = rusqlite::params_from_iter(values.iter().map(encode::as_it_is));
-        let mut rows = prepared.query(values).map_err(failed)?;
-        let mut cells = Rows::new();
-        while let Some(row) = rows.next().map_err(failed)? {
-            for index in 0..columns.len() {
-                cells.push(decode::as_it_is(row.get_ref(index).map_err(failed)?));
-            }
-        }
-        Ok((columns, cells))
+    }
+
+    /// Rolls back what is open; false where that does not succeed.
+    pub fn leave_transaction(&mut self) -> bool {
+        let rolled_back = self.control("ROLLBACK", "roll back", Patience::ForLocks);
+        rolled_back.is_ok() && !self.in_transaction()
     }
 
     fn in_one_transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {

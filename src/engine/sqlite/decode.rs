@@ -17,18 +17,6 @@ pub fn decode(column: &Column, stored: ValueRef, statement: &Statement) -> Resul
     .map_err(|error| error.with_table(&statement.table))
 }
 
-/// A cell of which nothing is known but what is stored.
-pub fn as_it_is(stored: ValueRef) -> Value {
-    match stored {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(integer) => Value::Integer(integer),
-        ValueRef::Real(real) => Value::Real(real),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            Value::Text(String::from_utf8_lossy(bytes).into_owned())
-        }
-    }
-}
-
 fn scalar(kind: Kind, stored: ValueRef) -> Result<Value> {
     match stored {
         ValueRef::Null => Ok(Value::Null),

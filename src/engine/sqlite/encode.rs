@@ -64,17 +64,6 @@ impl From<Encoded<'_>> for Stored {
     }
 }
 
-/// A value of a statement that says nothing about its parameters.
-pub fn as_it_is(value: &Value) -> Stored {
-    match value {
-        Value::Null | Value::List(_) => Stored::Null,
-        Value::Boolean(boolean) => Stored::Integer(i64::from(*boolean)),
-        Value::Integer(integer) | Value::Timestamp(integer) => Stored::Integer(*integer),
-        Value::Real(real) => Stored::Real(*real),
-        Value::Text(text) => Stored::Text(text.clone()),
-    }
-}
-
 fn encode(parameter: Parameter, value: &Value) -> Result<Encoded<'_>> {
     Ok(match (parameter.kind, value) {
         (_, Value::Null) => Encoded::Null,

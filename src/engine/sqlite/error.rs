@@ -23,7 +23,7 @@ pub fn from_sqlite(
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
         other => other.to_string(),
     };
-    let attempt = format!("{} on \"{}\"", statement.operation, statement.table);
+    let attempt = attempt_of(statement);
     classify(&error, &told, &attempt, &Place::of(connection))
         .with_table_if_unknown(&statement.table)
         .with_cause(told)
@@ -37,6 +37,20 @@ pub fn from_control(
 ) -> Error {
     let told = error.to_string();
     classify(error, &told, attempt, &Place::of(connection)).with_cause(told)
+}
+
+/// What to tell who waited for a lock in vain.
+pub fn locked(statement: &Statement) -> Error {
+    let attempt = attempt_of(statement);
+    Error::new(Code::DatabaseLocked, given_up(&attempt)).with_table(&statement.table)
+}
+
+fn given_up(attempt: &str) -> String {
+    format!("{attempt} gave up: another process kept the database locked")
+}
+
+fn attempt_of(statement: &Statement) -> String {
+    format!("{} on \"{}\"", statement.operation, statement.table)
 }
 
 /// What went wrong while `attempt` copied from one database to another.
@@ -263,10 +277,9 @@ fn classify(error: &rusqlite::Error, told: &str, attempt: &str, place: &Place) -
         ErrorCode::ConstraintViolation => constraint(failure.extended_code, told, attempt),
         ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
-        | ErrorCode::FileLockingProtocolFailed => Error::new(
-            Code::DatabaseLocked,
-            format!("{attempt} gave up: another process kept the database locked"),
-        ),
+        | ErrorCode::FileLockingProtocolFailed => {
+            Error::new(Code::DatabaseLocked, given_up(attempt))
+        }
         ErrorCode::TypeMismatch => Error::invalid_input(format!(
             "{attempt} failed: a value does not fit the type of its column"
         )),

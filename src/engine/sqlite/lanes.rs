@@ -104,7 +104,7 @@ impl Lanes {
             match connection.run_together(writes, Patience::None) {
                 Ok(RanTogether::Committed(results)) => Some(results),
                 // It fails again where it may wait, and is told there.
-                Ok(RanTogether::WouldWait | RanTogether::Apart) | Err(_) => None,
+                Ok(RanTogether::Locked | RanTogether::Apart) | Err(_) => None,
             }
         })
     }
@@ -285,6 +285,10 @@ impl Lanes {
         } else {
             &self.writer
         }
+    }
+
+    pub fn is_memory(&self) -> bool {
+        self.config.is_memory()
     }
 
     pub fn full_sync(&self) -> bool {

@@ -22,8 +22,10 @@ mod decode;
 mod encode;
 mod error;
 mod fold;
+mod guard;
 mod lanes;
 mod locks;
+mod own;
 mod reason;
 mod transaction;
 mod turn;
@@ -142,21 +144,6 @@ impl Sqlite {
             .await
     }
 
-    /// Runs one statement as it is: the names of its columns, and the cells of its rows.
-    pub async fn query(
-        &self,
-        _in_flight: InFlight,
-        sql: String,
-        values: Vec<Value>,
-    ) -> Result<(Vec<String>, Rows)> {
-        self.lanes()
-            .await?
-            .with_writer("a statement", move |connection| {
-                connection.query(&sql, &values)
-            })
-            .await
-    }
-
     /// Begins a copy of the database; nothing is done before its first step.
     pub fn backup(self: &Arc<Self>, path: &Path, overwrite: bool) -> Result<Backup> {
         let in_flight = self.gate.enter()?;
@@ -187,13 +174,11 @@ impl Sqlite {
     /// The version of SQLite, from a connection that works.
     pub async fn version(&self, _in_flight: InFlight) -> Result<String> {
         let ask = |connection: &mut Connection| {
-            let asked = connection.query("SELECT sqlite_version()", &[]);
-            asked.map(|(_, cells)| cells)
+            let raw = connection.raw();
+            let asked = raw.query_row("SELECT sqlite_version()", [], |row| row.get(0));
+            asked.map_err(|error| from_control(&error, "asking for the version", raw))
         };
-        match self.lanes().await?.with_looker(ask).await?.pop() {
-            Some(Value::Text(version)) => Ok(version),
-            _ => Err(Error::new(Code::Internal, "SQLite has no version")),
-        }
+        self.lanes().await?.with_looker(ask).await
     }
 
     pub fn location(&self) -> &Location {

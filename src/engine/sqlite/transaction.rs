@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::Sqlite;
 use super::begun::{Begun, ended};
 use crate::engine::gate::{BY_CLOSE, Cut};
+use crate::engine::own::{Answer, Cell};
 use crate::engine::{Access, Call, InFlight, Rows, Statement, Step};
 use crate::error::{Code, Error, Result};
 use crate::value::Value;
@@ -95,13 +96,34 @@ impl Transaction {
         }
     }
 
+    /// Runs a statement of the application's, with which the transaction begins if it has not. What
+    /// is asked for meanwhile waits: statements run in the order in which they came.
+    pub async fn query(
+        &self,
+        sql: Arc<str>,
+        values: Arc<[Cell]>,
+        call: &Arc<Call>,
+    ) -> Result<Answer> {
+        let _alone = self.beginning.lock().await;
+        let begun = self.begun().await?;
+        begun.query(sql, values, call).await
+    }
+
     /// The transaction where the statement needs one.
     async fn begun_for(&self, statement: &Statement) -> Result<Option<Arc<Begun>>> {
         let _alone = self.beginning.lock().await;
+        let waits = matches!(*self.state.lock(), State::Waiting(_));
+        if waits && statement.access == Access::Read {
+            return Ok(None);
+        }
+        self.begun().await.map(Some)
+    }
+
+    /// The transaction, which begins if it has not; `beginning` is held.
+    async fn begun(&self) -> Result<Arc<Begun>> {
         let savepoints = match &*self.state.lock() {
-            State::Begun(begun) => return Ok(Some(begun.clone())),
+            State::Begun(begun) => return Ok(begun.clone()),
             state @ (State::Ended | State::Cut) => return Err(state.why()),
-            State::Waiting(_) if statement.access == Access::Read => return Ok(None),
             State::Waiting(savepoints) => savepoints.clone(),
         };
         let begun = Arc::new(Begun::begin(self.engine.lanes().await?).await?);
@@ -109,7 +131,7 @@ impl Transaction {
             begun.step(Step::Savepoint(depth)).await?;
         }
         *self.state.lock() = State::Begun(begun.clone());
-        Ok(Some(begun))
+        Ok(begun)
     }
 
     /// Takes a step on this thread if that cannot wait.

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::connection::{Connection, Patience, RanTogether};
-use super::ended_unexpectedly;
+use super::{ended_unexpectedly, error};
 use crate::engine::{Call, Rows, Statement};
 use crate::error::{Error, Result};
 use crate::value::Value;
@@ -161,14 +161,16 @@ fn run(writes: Vec<Write>, connection: &mut Connection) {
                 }
                 return;
             }
-            // Each would wait as long for the lock.
-            Err(error) => {
+            // Each by itself would wait as long again.
+            Ok(RanTogether::Locked) => {
                 for write in writes {
-                    write.answer(Err(error.clone()));
+                    let error = error::locked(&write.statement);
+                    write.answer(Err(error));
                 }
                 return;
             }
-            Ok(RanTogether::WouldWait | RanTogether::Apart) => {}
+            // It fails again for whom it concerns.
+            Ok(RanTogether::Apart) | Err(_) => {}
         }
     }
     for write in writes {
