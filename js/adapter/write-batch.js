@@ -29,6 +29,8 @@ export class WriteBatch {
   #read;
   /** @type {Write[]} */
   #waiting = [];
+  /** Whether they will be served. */
+  #served = false;
   /** Whether the last ones had company. */
   #together = false;
 
@@ -49,7 +51,10 @@ export class WriteBatch {
     const outcome = new Promise((settle) => {
       this.#waiting.push({ plan: plan.id, values, settle });
     });
-    if (this.#waiting.length === 1) this.#serveAfter(this.#together ? ROUNDS : 1);
+    if (!this.#served) {
+      this.#served = true;
+      this.#serveAfter(this.#together ? ROUNDS : 1);
+    }
     return outcome.then(received);
   };
 
@@ -66,8 +71,9 @@ export class WriteBatch {
 
   #serve() {
     this.#runSome();
+    this.#served = this.#waiting.length > 0;
     // Others have their turn on the event loop in between.
-    if (this.#waiting.length > 0) setImmediate(() => this.#serve());
+    if (this.#served) setImmediate(() => this.#serve());
   }
 
   #runSome() {
@@ -79,10 +85,20 @@ export class WriteBatch {
 
   /** @param {Write[]} writes `false`: nothing was done. */
   #commitTogether(writes) {
-    const plans = writes.map(({ plan }) => plan);
-    const outcomes = this.#database.runTogetherNow(plans, writes.map(({ values }) => values));
-    if (!Array.isArray(outcomes)) return false;
-    writes.forEach(({ settle }, index) => settle(outcomes[index]));
+    let outcomes;
+    try {
+      outcomes = this.#database.runTogetherNow(
+        writes.map(({ plan }) => plan),
+        writes.map(({ values }) => values),
+      );
+    } catch (error) {
+      outcomes = Promise.reject(error);
+    }
+    if (outcomes === null) return false;
+    // Where there is none for each, something is wrong, and they may have been committed.
+    for (const [index, { settle }] of writes.entries()) {
+      settle(Array.isArray(outcomes) ? outcomes[index] : outcomes);
+    }
     return true;
   }
 

@@ -70,22 +70,44 @@ pub enum RanTogether {
     Apart,
 }
 
-/// Checks left before the running statement is interrupted.
-struct Budget(AtomicU32);
+/// When the running statement is interrupted.
+struct Budget {
+    /// Checks left before.
+    checks: AtomicU32,
+    /// A transaction is being committed, or has been. SQLite looks once more afterwards, and a
+    /// statement that is interrupted then fails although its commit stands.
+    committing: AtomicBool,
+}
 
 impl Budget {
     const UNLIMITED: u32 = u32::MAX;
 
-    /// Whether the statement has to stop.
-    fn spend(&self) -> bool {
-        match self.0.load(Ordering::Relaxed) {
-            Self::UNLIMITED => false,
-            0 => true,
-            left => {
-                self.0.store(left - 1, Ordering::Relaxed);
-                false
-            }
+    fn unlimited() -> Self {
+        Self {
+            checks: AtomicU32::new(Self::UNLIMITED),
+            committing: AtomicBool::new(false),
         }
+    }
+
+    /// For the statements that follow.
+    fn set(&self, checks: u32) {
+        self.checks.store(checks, Ordering::Relaxed);
+        self.committing.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the statement has to stop.
+    fn is_spent(&self, interrupted: &AtomicBool) -> bool {
+        if self.committing.load(Ordering::Relaxed) {
+            return false;
+        }
+        let left = self.checks.load(Ordering::Relaxed);
+        if left == 0 || interrupted.load(Ordering::Relaxed) {
+            return true;
+        }
+        if left != Self::UNLIMITED {
+            self.checks.store(left - 1, Ordering::Relaxed);
+        }
+        false
     }
 }
 
@@ -93,7 +115,7 @@ impl Connection {
     /// Its statements stop when `interrupted` is set.
     pub fn open(config: &Config, log: &Arc<Log>, interrupted: &Arc<AtomicBool>) -> Result<Self> {
         let raw = open_raw(config).map_err(|error| error::from_open(&error, config, None))?;
-        let budget = Arc::new(Budget(AtomicU32::new(Budget::UNLIMITED)));
+        let budget = Arc::new(Budget::unlimited());
         prepare(&raw, config, &budget, interrupted)
             .map_err(|error| error::from_open(&error, config, Some(&raw)))?;
         let guard =
@@ -169,6 +191,7 @@ impl Connection {
     /// Runs writes in one transaction. SQLite undoes what a failed statement did and nothing else, so
     /// none needs a savepoint of its own. With little patience, all of them together may take as long
     /// as one.
+    /// Where this fails, the connection is to be closed: it is still in the transaction.
     pub fn run_together<'w>(
         &mut self,
         writes: impl ExactSizeIterator<Item = (&'w Statement, &'w [Value])>,
@@ -294,7 +317,7 @@ impl Connection {
             Patience::None => INLINE_STEPS / STEPS_PER_CHECK,
             Patience::ForWork | Patience::ForLocks => Budget::UNLIMITED,
         };
-        self.budget.0.store(steps, Ordering::Relaxed);
+        self.budget.set(steps);
         let waits = patience == Patience::ForLocks;
         if waits != (self.patience == Patience::ForLocks) {
             self.busy.set_timeout(if waits {
@@ -387,8 +410,14 @@ fn prepare(
 ) -> rusqlite::Result<()> {
     raw.busy_timeout(config.busy_timeout)?;
     set_up(raw, config)?;
+    let committing = budget.clone();
+    raw.commit_hook(Some(move || {
+        committing.committing.store(true, Ordering::Relaxed);
+        // True would have it rolled back.
+        false
+    }))?;
     let (budget, interrupted) = (budget.clone(), interrupted.clone());
-    let stops = move || budget.spend() || interrupted.load(Ordering::Relaxed);
+    let stops = move || budget.is_spent(&interrupted);
     raw.progress_handler(STEPS_PER_CHECK as i32, Some(stops))
 }
 
@@ -437,3 +466,6 @@ fn switch_to_wal(raw: &rusqlite::Connection, config: &Config) -> rusqlite::Resul
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

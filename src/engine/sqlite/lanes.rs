@@ -122,6 +122,7 @@ impl Lanes {
         let _permit = self.turn.take_now(what)?;
         let mut lane = self.main.try_lock()?;
         let done = work(lane.as_mut()?);
+        close_if_stuck(&mut lane);
         self.checkpoint_if_due();
         done
     }
@@ -213,6 +214,7 @@ impl Lanes {
                 let _permit = permit;
                 let mut lane = lanes.begin_writing()?;
                 lanes.waiting.run_some(lane.as_mut().ok_or_else(closed)?);
+                close_if_stuck(&mut lane);
                 lanes.checkpoint_if_due();
                 Ok(())
             });
@@ -263,6 +265,7 @@ impl Lanes {
 
     /// As `writing`, for whoever begins a turn: it begins with the log out of the way.
     pub fn begin_writing(&self) -> Result<MutexGuard<'_, Option<Connection>>> {
+        close_if_stuck(&mut self.writing_lane().lock());
         let lane = self.writing()?;
         if let Some(connection) = lane.as_ref().filter(|_| self.log_is_in_the_way()) {
             self.log.checkpoint(connection);
@@ -366,5 +369,12 @@ impl Lanes {
             Ok(())
         })
         .await
+    }
+}
+
+/// A connection that could not leave its transaction would keep all others from writing.
+fn close_if_stuck(lane: &mut Option<Connection>) {
+    if lane.as_ref().is_some_and(Connection::in_transaction) {
+        *lane = None;
     }
 }

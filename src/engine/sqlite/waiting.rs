@@ -88,7 +88,8 @@ impl Waiting {
     /// Runs as many as one turn may.
     pub fn run_some(&self, connection: &mut Connection) {
         let mut left = PER_TURN;
-        while left > 0 {
+        // What runs on a connection that is stuck in a transaction would not be committed.
+        while left > 0 && !connection.in_transaction() {
             let writes = self.next_together(left);
             if writes.is_empty() {
                 return;
@@ -170,7 +171,13 @@ fn run(writes: Vec<Write>, connection: &mut Connection) {
                 return;
             }
             // It fails again for whom it concerns.
-            Ok(RanTogether::Apart) | Err(_) => {}
+            Ok(RanTogether::Apart) => {}
+            Err(error) => {
+                for write in writes {
+                    write.answer(Err(error.clone()));
+                }
+                return;
+            }
         }
     }
     for write in writes {
