@@ -53,6 +53,22 @@ describe.runIf(process.platform === "linux")("without file locks of open file de
     expect(await there.result()).toBe(10);
   });
 
+  test("adapters that open a file at the same time do not take each other for strangers", async () => {
+    const { there } = onOlderSystem(async ({ nativeAdapter, data }) => {
+      const first = nativeAdapter(data.url);
+      await first.query("CREATE TABLE notes (text)");
+      for (let round = 0; round < 20; round += 1) {
+        const adapters = Array.from({ length: 24 }, () => nativeAdapter(data.url));
+        await Promise.all(adapters.map((database) => database.query("INSERT INTO notes VALUES ('kept')")));
+        await Promise.all(adapters.map((database) => database.close()));
+      }
+      const { rows } = await first.query("SELECT count(*) AS notes FROM notes");
+      await first.close();
+      return rows;
+    });
+    expect(await there.result()).toEqual([{ notes: 480 }]);
+  });
+
   test("a file that another driver has open in the process is refused, and its locks stay", async () => {
     const { path, there } = onOlderSystem(async ({ nativeAdapter, require, tell, told, data }) => {
       const Driver = require("libsql");

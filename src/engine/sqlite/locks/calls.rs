@@ -73,15 +73,17 @@ fn open_file(path: &CStr, flags: c_int, mode: c_int) -> Result<c_int> {
         return system::open(path, flags, mode);
     }
     let writes = flags & libc::O_ACCMODE != libc::O_RDONLY;
+    // Held until the descriptor is known as ours: others would take it for a stranger's.
+    let mut descriptors = DESCRIPTORS.write();
     // A file that cannot be looked at is opened, and the error is of that.
     if let Ok(Some(file)) = system::file_at(path, flags)
-        && let Some(parked) = DESCRIPTORS.write().take_parked(file, writes)?
+        && let Some(parked) = descriptors.take_parked(file, writes)?
     {
         return Ok(parked);
     }
     let descriptor = system::open(path, flags, mode)?;
     if let Some(file) = system::file_of(descriptor)? {
-        DESCRIPTORS.write().add(file, descriptor, writes)?;
+        descriptors.add(file, descriptor, writes)?;
     }
     Ok(descriptor)
 }

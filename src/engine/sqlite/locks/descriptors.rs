@@ -49,8 +49,10 @@ impl Descriptors {
 
     /// A parked descriptor of a file that SQLite wants to open.
     pub fn take_parked(&mut self, id: FileId, writes: bool) -> Result<Option<c_int>> {
+        // SQLite opens a file to read that it could not open to write: it is refused once more.
+        let again = !writes && self.files.get(&id).is_some_and(File::was_refused);
         self.close_idle();
-        if self.is_refused(id) {
+        if again || self.is_refused(id) {
             return Err(Error::from_raw_os_error(libc::EBUSY));
         }
         let Some(file) = self.files.get_mut(&id) else {
@@ -192,6 +194,11 @@ impl File {
                     .find(|parked| parked.number == self.through)
             })
             .is_some_and(|descriptor| descriptor.writes)
+    }
+
+    fn was_refused(&self) -> bool {
+        let is_parked = self.parked.iter().any(|parked| parked.writes);
+        self.locks == Locks::OfProcess && self.open.is_empty() && is_parked
     }
 
     fn has(&self, number: c_int) -> bool {
