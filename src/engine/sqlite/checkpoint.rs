@@ -15,20 +15,31 @@ use rusqlite::ffi;
 
 use super::connection::Connection;
 
-/// In pages, after which a check-point is due: SQLite's own default.
-const DUE: u32 = 1_000;
+/// In pages.
+struct Bounds {
+    /// After which a check-point is due.
+    due: u32,
+    /// After which writers no longer go on beside it.
+    long: u32,
+}
+
+/// `due` is SQLite's own default. The longer the log may become, the less often all writers wait
+/// while it is moved; it is to stay below 32 MiB.
+const USUAL: Bounds = Bounds {
+    due: 1_000,
+    long: 7_000,
+};
 
 /// While somebody writes much and gives way to the others. For each check-point the disk syncs two
 /// files, and a third time when the log starts afresh, for which all writers wait some milliseconds:
-/// with the usual bound, a clean-up made the slowest percent of writes beside it 8 times as slow,
-/// with this one 1.6 to 1.9 times.
-const DUE_GIVING_WAY: u32 = 8_000;
+/// with the usual bounds, a clean-up made the slowest percent of writes beside it 8 times as slow,
+/// with these 1.6 to 1.9 times.
+const GIVING_WAY: Bounds = Bounds {
+    due: 8_000,
+    long: 16_000,
+};
 
-/// In pages, after which writers no longer go on beside it: they all wait while it is moved. With a
-/// quarter of this, many writers had a third less of throughput.
-const LONG: u32 = 16_000;
-
-/// How long that holds after such a write.
+/// How long they hold after such a write.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
 const TRIES: usize = 8;
@@ -114,7 +125,9 @@ impl Log {
     }
 
     fn is_long(&self) -> bool {
-        self.pages.load(Ordering::Relaxed) >= LONG
+        let pages = self.pages.load(Ordering::Relaxed);
+        // Most writes need not look at the clock.
+        pages >= USUAL.long && pages >= self.bounds().long
     }
 
     fn is_due(&self) -> bool {
@@ -122,13 +135,15 @@ impl Log {
         // Shorter than it was: it has started afresh.
         let tried_at = self.tried_at.load(Ordering::Relaxed);
         let added = pages.checked_sub(tried_at).unwrap_or(pages);
-        // Most writes need not look at the clock.
-        added >= DUE && (added >= DUE_GIVING_WAY || !self.gives_way())
+        added >= USUAL.due && added >= self.bounds().due
     }
 
-    fn gives_way(&self) -> bool {
+    fn bounds(&self) -> &'static Bounds {
         let gave_way = *self.gave_way.lock();
-        gave_way.is_some_and(|at| at.elapsed() < AFTERWARDS)
+        match gave_way {
+            Some(at) if at.elapsed() < AFTERWARDS => &GIVING_WAY,
+            _ => &USUAL,
+        }
     }
 }
 
