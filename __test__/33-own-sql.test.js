@@ -1,9 +1,10 @@
 // The application's own SQL: what a driver gives, in Better Auth's transactions, on every engine.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { everyEngine, openApplication, userNames } from "./support/database.js";
 import { kindOf, NOTES, notesOf, openWithNotes, placed } from "./support/own-sql.js";
+import { turn } from "./support/event-loop.js";
 import { credentials, user } from "./support/rows.js";
 
 /** Stands for whatever goes wrong in the code of an application. */
@@ -312,7 +313,7 @@ describe.each(everyEngine)("%s: transactions", (_, engine) => {
     const { database, notes } = await application();
     const attempt = database.withTransaction(async () => {
       await notes.add("ada");
-      for (const sql of ["COMMIT", "ROLLBACK", "BEGIN", "/* x */ commit", "SAVEPOINT a"]) {
+      for (const sql of ["COMMIT", "ROLLBACK", "BEGIN", "/* x */ commit", "; COMMIT", "SAVEPOINT a"]) {
         await expect(database.query(sql)).rejects.toMatchObject({ code: "INVALID_INPUT" });
       }
       throw new Mishap();
@@ -392,6 +393,30 @@ describe.each(everyEngine)("%s: kysely()", (_, engine) => {
 });
 
 describe.each(everyEngine.filter(([, { name }]) => name === "SQLite file"))("%s: files", (_, engine) => {
+  test("a nested transaction that would wait for itself is told so, and undone", async () => {
+    const { database, notes } = await openWithNotes(engine);
+    const kysely = database.kysely();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const whole = database.withTransaction(async () => {
+      await notes.add("outer");
+      await kysely.transaction().execute(async () => {
+        const inner = kysely.transaction().execute(async () => {});
+        // Begun by the handle of the outer one: it waits for the one that it is in.
+        await Promise.all([inner, turn(10).then(() => vi.advanceTimersByTime(10_000))]);
+      });
+    });
+    await expect(whole).rejects.toMatchObject({ code: "POOL_TIMEOUT", message: expect.stringMatching(/waits for itself/) });
+    expect((await database.query("SELECT * FROM notes")).rows).toEqual([]);
+  });
+
+  test("refuses what is empty", async () => {
+    const { database } = await openWithNotes(engine);
+    for (const sql of [" ", "-- nothing", ";"]) {
+      await expect(database.query(sql)).rejects.toMatchObject({ code: "INVALID_INPUT", message: expect.stringMatching(/empty/) });
+    }
+  });
+
   test("reads without the turn to write, and refuses another journal", async () => {
     const { database, adapter, notes } = await openWithNotes(engine);
     await notes.add("ada");

@@ -4,7 +4,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { NativeAdapterError } from "../errors.js";
 import { unwrap } from "../native.js";
-import { asked } from "../sql/values.js";
+import { asked } from "./own-values.js";
 import { cellsOf } from "./cells.js";
 
 /**
@@ -61,7 +61,7 @@ export class Nested {
   /** @type {number} */
   #depth;
   #ended = false;
-  /** The nested transactions of one level take turns: savepoints are a stack. */
+  /** The nested transactions of one level take turns: savepoints are a stack. @type {Promise<unknown>} */
   #last = Promise.resolve();
 
   /**
@@ -107,7 +107,7 @@ export class Nested {
       throw new NativeAdapterError({
         code: "TRANSACTION_CLOSED",
         message:
-          "the transaction has already been committed or rolled back; await everything inside its callback",
+          "the transaction has already been committed or rolled back; await everything inside its callback, and begin outside of it what goes on after it",
       });
     }
     if (this.#parent) this.#parent.#checkOpen();
@@ -121,11 +121,9 @@ export class Nested {
    * @returns {Promise<T>}
    */
   nested(callback) {
-    const result = this.#last.then(() => this.#inSavepoint(callback));
-    this.#last = result.then(
-      () => undefined,
-      () => undefined,
-    );
+    const before = this.#last;
+    const result = inTime(before).then(() => this.#inSavepoint(callback));
+    this.#last = Promise.allSettled([before, result]);
     return result;
   }
 
@@ -153,6 +151,27 @@ export class Nested {
       },
     );
   }
+}
+
+/** How long a nested transaction waits for the one before it, in milliseconds. */
+const PATIENCE = 10_000;
+
+/**
+ * Waits for the nested transaction before; one that is begun inside of it by the wrong handle would
+ * wait for itself.
+ *
+ * @param {Promise<unknown>} before
+ */
+function inTime(before) {
+  /** @type {NodeJS.Timeout} */
+  let timer;
+  const tooLong = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `waited ${PATIENCE} ms for another nested transaction to end; inside of one, begin the next with what its callback gets, or it waits for itself`;
+      reject(new NativeAdapterError({ code: "POOL_TIMEOUT", message, retryable: true }));
+    }, PATIENCE);
+  });
+  return Promise.race([before, tooLong]).finally(() => clearTimeout(timer));
 }
 
 /**

@@ -3,7 +3,7 @@
 import { currentTransaction } from "../adapter/transactions.js";
 import { checkOptions, oneOf } from "../checks.js";
 import { unwrap } from "../native.js";
-import { asked } from "./values.js";
+import { asked } from "../adapter/own-values.js";
 
 /**
  * @typedef {import("../../binding.js").Database} Database

@@ -155,7 +155,7 @@ impl<'s> Tokens<'s> {
         );
         Some(match first {
             _ if self.is_line_comment(first) => {
-                self.skip_past("\n");
+                self.skip_while(|next| next != '\n' && !(postgres && next == '\r'));
                 return None;
             }
             '/' if self.ahead().starts_with('*') => {
@@ -214,9 +214,10 @@ impl<'s> Iterator for Tokens<'s> {
     }
 }
 
-/// The tokens alone.
+/// The tokens alone. PostgreSQL passes over empty statements at the beginning.
 pub fn tokens(sql: &str, script: Script) -> impl Iterator<Item = Token<'_>> {
-    Tokens::of(sql, script).map(|(token, _)| token)
+    let tokens = Tokens::of(sql, script).map(|(token, _)| token);
+    tokens.skip_while(|token| *token == Token::Sign(';'))
 }
 
 /// What a statement does: its first word, or the one after the definitions of a WITH.

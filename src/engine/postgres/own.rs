@@ -47,7 +47,9 @@ pub fn know(sql: &str) -> Known {
     let first = first.unwrap_or(Token::Unknown);
     let verb = words::verb(sql, Script::Postgres);
     let reads = verb.is_one_of(&["select", "show", "values", "table", "explain"]);
-    let changes = if words::changes_rows(sql, Script::Postgres) {
+    // Also in a WITH, or under EXPLAIN ANALYZE.
+    let writes = |token: Token| token.is_one_of(&["insert", "update", "delete", "merge"]);
+    let changes = if words::tokens(sql, Script::Postgres).any(writes) {
         Changes::Rows
     } else if reads || first.is_one_of(&CONTROL) || first.is("set") || first.is("reset") {
         Changes::Nothing
@@ -277,12 +279,15 @@ mod tests {
             "/* a */ COMMIT",
             "-- b\nrollback to c",
             "PREPARE TRANSACTION 'd'",
+            "; ;\ncommit",
+            "-- e\rcommit",
         ] {
             assert!(know(sql).check_inside().is_err(), "{sql}");
             assert!(know(sql).check_outside().is_ok(), "{sql}");
         }
         assert!(know("SELECT 'commit'").check_inside().is_ok());
         assert!(know("copy a from stdin").check_outside().is_err());
+        assert!(know(";copy a from stdin").check_outside().is_err());
     }
 
     #[test]
@@ -295,6 +300,7 @@ mod tests {
             assert_eq!(know(sql).leaves, Leaves::Session, "{sql}");
         }
         assert_eq!(know("DEALLOCATE ALL").leaves, Leaves::Unknown);
+        assert_eq!(know(";DEALLOCATE ALL").leaves, Leaves::Unknown);
         assert_eq!(know("SHOW search_path").leaves, Leaves::Nothing);
     }
 

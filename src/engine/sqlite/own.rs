@@ -14,6 +14,7 @@ use super::lanes::Lanes;
 use super::{Sqlite, error, off_thread};
 use crate::engine::gate::closed;
 use crate::engine::own::{ATTEMPT, Answer, Cell};
+use crate::engine::words::{self, Script};
 use crate::engine::{Call, InFlight};
 use crate::error::{Code, Error, Result};
 use crate::value::iso;
@@ -86,6 +87,10 @@ impl Connection {
 
     /// Runs a statement, and tells what it does.
     pub fn run_own(&mut self, sql: &str, values: &[Cell], place: Place) -> (Result<Answer>, Seen) {
+        if words::tokens(sql, Script::Sqlite).next().is_none() {
+            let why = format!("{ATTEMPT} failed: it is empty");
+            return (Err(Error::invalid_input(why)), Seen::default());
+        }
         self.be_patient();
         let (prepared, mut seen) = self.guard().watch(place, || self.raw().prepare(sql));
         if let Some(refusal) = seen.refused {

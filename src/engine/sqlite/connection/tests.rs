@@ -56,7 +56,7 @@ fn cut_at_every_step(attempt: impl Fn(&mut Connection) -> bool) {
             break;
         }
     }
-    assert!(failed > 5);
+    assert!(failed > 0);
 }
 
 #[test]
