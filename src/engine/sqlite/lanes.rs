@@ -73,26 +73,22 @@ impl Lanes {
         statement: &Statement,
         values: &[Value],
     ) -> Option<Result<Rows>> {
+        let run = |connection: &mut Connection| {
+            let ran = connection.run_now(statement, values, Patience::None);
+            match ran {
+                Ok(Ran::Rows(rows)) => Some(Ok(rows)),
+                Ok(Ran::WouldWait) => None,
+                Err(error) => Some(Err(error)),
+            }
+        };
         if statement.access == Access::Write {
-            return self.write_now(statement.operation, |connection| {
-                match connection.run_now(statement, values, Patience::None) {
-                    Ok(Ran::Rows(rows)) => Some(Ok(rows)),
-                    Ok(Ran::WouldWait) => None,
-                    Err(error) => Some(Err(error)),
-                }
-            });
+            return self.write_now(statement.operation, run);
         }
         let _permit = match self.config.is_memory() {
             true => Some(self.turn.take_now(statement.operation)?),
             false => None,
         };
-        let mut lane = self.main.try_lock()?;
-        let connection = lane.as_mut()?;
-        match connection.run_now(statement, values, Patience::None) {
-            Ok(Ran::Rows(rows)) => Some(Ok(rows)),
-            Ok(Ran::WouldWait) => None,
-            Err(error) => Some(Err(error)),
-        }
+        run(self.main.try_lock()?.as_mut()?)
     }
 
     /// Runs writes in one transaction on this thread, if that cannot wait.

@@ -152,37 +152,35 @@ fn run(writes: Vec<Write>, connection: &mut Connection) {
     for write in &writes {
         write.call.stops_waiting();
     }
-    if writes.len() > 1 {
-        let together = writes.iter();
-        let together = together.map(|write| (&*write.statement, &*write.values));
-        match connection.run_together(together, Patience::ForLocks) {
-            Ok(RanTogether::Committed(results)) => {
-                for (write, result) in writes.into_iter().zip(results) {
-                    write.answer(result);
-                }
-                return;
-            }
-            // Each by itself would wait as long again.
-            Ok(RanTogether::Locked) => {
-                for write in writes {
-                    let error = error::locked(&write.statement);
-                    write.answer(Err(error));
-                }
-                return;
-            }
-            // It fails again for whom it concerns.
-            Ok(RanTogether::Apart) => {}
-            Err(error) => {
-                for write in writes {
-                    write.answer(Err(error.clone()));
-                }
-                return;
-            }
+    if let Some(results) = run_together(&writes, connection) {
+        for (write, result) in writes.into_iter().zip(results) {
+            write.answer(result);
         }
+        return;
     }
     for write in writes {
         let result = connection.run(&write.statement, &write.values);
         write.answer(result);
+    }
+}
+
+/// What each of several comes to in one transaction; none where each has to run by itself.
+fn run_together(writes: &[Write], connection: &mut Connection) -> Option<Vec<Result<Rows>>> {
+    if writes.len() < 2 {
+        return None;
+    }
+    let together = writes.iter();
+    let together = together.map(|write| (&*write.statement, &*write.values));
+    match connection.run_together(together, Patience::ForLocks) {
+        Ok(RanTogether::Committed(results)) => Some(results),
+        // Each by itself would wait as long again.
+        Ok(RanTogether::Locked) => {
+            let refused = |write: &Write| Err(error::locked(&write.statement));
+            Some(writes.iter().map(refused).collect())
+        }
+        // It fails again for whom it concerns.
+        Ok(RanTogether::Apart) => None,
+        Err(error) => Some(vec![Err(error); writes.len()]),
     }
 }
 

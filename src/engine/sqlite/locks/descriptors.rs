@@ -186,14 +186,12 @@ impl Descriptors {
 
 impl File {
     fn writes(&self) -> bool {
-        let through = self.open.iter().find(|open| open.number == self.through);
-        through
-            .or_else(|| {
-                self.parked
-                    .iter()
-                    .find(|parked| parked.number == self.through)
-            })
-            .is_some_and(|descriptor| descriptor.writes)
+        let through = self.all().find(|one| one.number == self.through);
+        through.is_some_and(|descriptor| descriptor.writes)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Descriptor> {
+        self.open.iter().chain(&self.parked)
     }
 
     fn was_refused(&self) -> bool {
@@ -202,8 +200,7 @@ impl File {
     }
 
     fn has(&self, number: c_int) -> bool {
-        let mut all = self.open.iter().chain(&self.parked);
-        all.any(|descriptor| descriptor.number == number)
+        self.all().any(|descriptor| descriptor.number == number)
     }
 }
 
